@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What a STR may hold.
+ *
+ * Strings of the protocol end up in logs and on terminals of people other than their author: the
+ * name of a holder is shown to whoever is refused because of it. So a STR is UTF-8 in its shortest
+ * form, without surrogates, and without control characters: neither those of ASCII nor those of
+ * U+0080 to U+009F, by which some terminals are commanded too. A frame that breaks this is refused
+ * whole. Who has bytes of unknown origin to send (a process may call itself anything) cleans them
+ * first, so that a strange name can never end the session of the one who is told it.
+ */
+
+#include "proto/str.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "proto/proto.h"
+
+/* Length of the character at @s, of which @n > 0 bytes are left; 0 if it is not well formed. */
+static size_t character(const unsigned char *s, size_t n, uint32_t *ret)
+{
+	static const uint32_t shortest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t c;
+	size_t length;
+
+	if (s[0] < 0x80) {
+		*ret = s[0];
+		return 1;
+	}
+	if ((s[0] & 0xe0) == 0xc0) {
+		length = 2;
+		c = s[0] & 0x1f;
+	} else if ((s[0] & 0xf0) == 0xe0) {
+		length = 3;
+		c = s[0] & 0x0f;
+	} else if ((s[0] & 0xf8) == 0xf0) {
+		length = 4;
+		c = s[0] & 0x07;
+	} else {
+		return 0;
+	}
+	if (length > n)
+		return 0;
+	for (size_t i = 1; i < length; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < shortest[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*ret = c;
+	return length;
+}
+
+enum proto_str_fault proto_str_check(const char *text, size_t n, size_t *ret_at)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t i = 0; i < n;) {
+		enum proto_str_fault fault = PROTO_STR_OK;
+		uint32_t c = 0;
+		size_t length = character(s + i, n - i, &c);
+
+		if (!length)
+			fault = PROTO_STR_NOT_UTF8;
+		else if (c == 0)
+			fault = PROTO_STR_NUL;
+		else if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+			fault = PROTO_STR_CONTROL;
+		else if (i + length > PROTO_STR_MAX)
+			fault = PROTO_STR_TOO_LONG;
+		if (fault) {
+			*ret_at = i;
+			return fault;
+		}
+		i += length;
+	}
+	return PROTO_STR_OK;
+}
+
+const char *proto_str_fault_text(enum proto_str_fault fault)
+{
+	switch (fault) {
+	case PROTO_STR_OK:
+		break;
+	case PROTO_STR_NUL:
+		return "a NUL";
+	case PROTO_STR_CONTROL:
+		return "a control character";
+	case PROTO_STR_NOT_UTF8:
+		return "invalid UTF-8";
+	case PROTO_STR_TOO_LONG:
+		return "more than the longest string";
+	}
+	return "nothing wrong";
+}
+
+char *proto_str_clean(char *text)
+{
+	size_t at;
+
+	/* A character of more bytes is always replaced byte by byte: nothing ever moves. */
+	for (char *p = text; *p; p += at) {
+		switch (proto_str_check(p, strlen(p), &at)) {
+		case PROTO_STR_OK:
+			at = strlen(p);
+			break;
+		case PROTO_STR_TOO_LONG:
+			break;
+		default:
+			p[at++] = '?';
+			break;
+		}
+	}
+	return text;
+}
