@@ -9,8 +9,8 @@
  *	u16 type   u16 zero   u32 serial   fields in the order of the table
  *
  * U8 U16 U32 U64 I32 are what they say; STR is u16 n, then n bytes, then one NUL that n does not
- * count; at most PROTO_STR_MAX, no NUL and no control character inside, UTF-8. Descriptors travel beside the frame
- * in the order of the table's slots.
+ * count; at most PROTO_STR_MAX, no NUL and no control character inside, UTF-8. Descriptors travel
+ * beside the frame in the order of the table's slots.
  *
  * The codec allocates nothing and knows no socket. A decoded STR points into the frame.
  */
@@ -83,37 +83,49 @@ struct proto_message {
 
 enum proto_direction { PROTO_REQUEST, PROTO_REPLY, PROTO_PART, PROTO_EVENT };
 
-/* Where a frame was found wrong. */
+/*
+ * Where a frame was found wrong. MALFORMED outranks UNKNOWN_FLAG: a frame is refused for a bit or a
+ * value without meaning only if its form is right to the last byte, so that the session may go on.
+ */
 struct proto_fault {
 	enum proto_error code; /* MALFORMED, UNKNOWN_MESSAGE, UNKNOWN_FLAG */
 	char text[160];	       /* "ACQUIRE.flags: unknown bit 0x80", for the peer's log */
 };
 
 /*
- * Decodes @frame with @n_fds descriptors beside it, travelling in @direction REQUEST or, for any other
- * value, from supervisor to client. 0, or PROTO_E_* with *ret_fault told and *ret untouched
+ * Decodes @frame with @n_fds descriptors beside it, travelling in @direction REQUEST or, for any
+ * other value, from supervisor to client. 0, or PROTO_E_* with *ret_fault told and *ret untouched
  * except type and serial, which are set as soon as the header is whole (for the REFUSED reply).
- * Strings in *ret point into @frame.
+ * Strings in *ret point into @frame. The serial is 0 in an EVENT and in nothing else, except a
+ * REFUSED that answers a frame without a header. @size may be more than PROTO_FRAME_MAX, for a
+ * frame that was cut off there.
  */
 int proto_decode(const void *frame, size_t size, size_t n_fds, enum proto_direction direction,
 		 struct proto_message *ret, struct proto_fault *ret_fault);
 
-/* Encodes into @frame of PROTO_FRAME_MAX bytes. The size; or -EINVAL for a string that is too long or
- * a type that does not exist (a bug of the caller). A NULL string is the empty one. */
+/*
+ * Encodes into @frame of PROTO_FRAME_MAX bytes. The size; or -EINVAL for what proto_decode() would
+ * refuse (a bug of the caller): a type that does not exist, a wrong serial, a string that is too
+ * long or holds what no STR may, an unknown bit or value. A NULL string is the empty one.
+ */
 int proto_encode(const struct proto_message *message, void *frame);
 
-/* "#7 ACQUIRE object="db" mode=read kind=window flags=no-wait|pinnable ..." on one line, truncated to @size.
- * Returns @line. */
+/* Makes a legal STR of any bytes, in place: replaces what may not be in one by '?', cuts it to
+ * PROTO_STR_MAX between two characters. For names that others chose. Returns @text. */
+char *proto_str_clean(char *text);
+
+/* "#7 ACQUIRE object="db" mode=read kind=window flags=no-wait|pinnable ..." on one line, truncated
+ * to @size. Returns @line. */
 const char *proto_dump(const struct proto_message *message, char *line, size_t size);
 
 /* Names from the table; NULL if there is no such number. "ACQUIRE"; "TRY_LATER". */
 const char *proto_type_name(unsigned int type);
 const char *proto_error_name(unsigned int code);
-int proto_error_errno(unsigned int code);		       /* positive errno; EPROTO if unknown */
+int proto_error_errno(unsigned int code); /* positive errno; EPROTO if unknown */
 const char *proto_error_doc(unsigned int code);
 int proto_type_fds(unsigned int type, size_t *ret_required, size_t *ret_optional);
 
-/* Text of an enumeration's value: proto_text(PROTO_TEXT_RESULT, PROTO_RESULT_REVOKED) == "revoked". */
+/* Text of a value: proto_text(PROTO_TEXT_RESULT, PROTO_RESULT_REVOKED) == "revoked"; or NULL. */
 enum proto_text {
 #define ENUM(NAME, summary) PROTO_TEXT_##NAME,
 #define VALUE(NAME, IDENT, number, text, doc)

@@ -54,28 +54,33 @@ static size_t character(const unsigned char *s, size_t n, uint32_t *ret)
 	return length;
 }
 
+/* Judges the character at @s; *ret_length is what to go on by. */
+static enum proto_str_fault judge(const char *s, size_t n, size_t *ret_length)
+{
+	uint32_t c = 0;
+	size_t length = character((const unsigned char *)s, n, &c);
+
+	*ret_length = length ? length : 1;
+	if (!length)
+		return PROTO_STR_NOT_UTF8;
+	if (c == 0)
+		return PROTO_STR_NUL;
+	if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+		return PROTO_STR_CONTROL;
+	return PROTO_STR_OK;
+}
+
 enum proto_str_fault proto_str_check(const char *text, size_t n, size_t *ret_at)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	size_t length;
 
-	for (size_t i = 0; i < n;) {
-		enum proto_str_fault fault = PROTO_STR_OK;
-		uint32_t c = 0;
-		size_t length = character(s + i, n - i, &c);
+	for (size_t i = 0; i < n; i += length) {
+		enum proto_str_fault fault = judge(text + i, n - i, &length);
 
-		if (!length)
-			fault = PROTO_STR_NOT_UTF8;
-		else if (c == 0)
-			fault = PROTO_STR_NUL;
-		else if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-			fault = PROTO_STR_CONTROL;
-		else if (i + length > PROTO_STR_MAX)
-			fault = PROTO_STR_TOO_LONG;
 		if (fault) {
 			*ret_at = i;
 			return fault;
 		}
-		i += length;
 	}
 	return PROTO_STR_OK;
 }
@@ -91,28 +96,24 @@ const char *proto_str_fault_text(enum proto_str_fault fault)
 		return "a control character";
 	case PROTO_STR_NOT_UTF8:
 		return "invalid UTF-8";
-	case PROTO_STR_TOO_LONG:
-		return "more than the longest string";
 	}
 	return "nothing wrong";
 }
 
 char *proto_str_clean(char *text)
 {
-	size_t at;
+	size_t n = strlen(text), i = 0, length;
 
-	/* A character of more bytes is always replaced byte by byte: nothing ever moves. */
-	for (char *p = text; *p; p += at) {
-		switch (proto_str_check(p, strlen(p), &at)) {
-		case PROTO_STR_OK:
-			at = strlen(p);
-			break;
-		case PROTO_STR_TOO_LONG:
-			break;
-		default:
-			p[at++] = '?';
-			break;
+	while (i < n) {
+		/* Byte by byte: what is left of a character is ill-formed, and replaced next. */
+		if (judge(text + i, n - i, &length)) {
+			text[i] = '?';
+			length = 1;
 		}
+		if (i + length > PROTO_STR_MAX)
+			break;
+		i += length;
 	}
+	text[i] = '\0';
 	return text;
 }

@@ -10,10 +10,9 @@ enum proto_str_fault {
 	PROTO_STR_NUL,
 	PROTO_STR_CONTROL,
 	PROTO_STR_NOT_UTF8,
-	PROTO_STR_TOO_LONG,
 };
 
-/* Checks @n bytes; no NUL is expected after them. A fault comes with its offset. */
+/* Checks @n bytes, whatever comes after them. A fault comes with its offset. */
 enum proto_str_fault proto_str_check(const char *text, size_t n, size_t *ret_at);
 
 /* "a control character", ... */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "proto/fdlist.h"
+
+void fdlist_init(struct fdlist *list)
+{
+	for (size_t i = 0; i < PROTO_FDS_MAX; i++)
+		list->fds[i] = -1;
+	list->n = 0;
+}
+
+void fdlist_clear(struct fdlist *list)
+{
+	for (size_t i = 0; i < PROTO_FDS_MAX; i++)
+		list->fds[i] = fd_close(list->fds[i]);
+	list->n = 0;
+}
+
+void fdlist_add(struct fdlist *list, int fd)
+{
+	if (list->n < PROTO_FDS_MAX)
+		list->fds[list->n] = fd;
+	else
+		fd_close(fd);
+	list->n++;
+}
+
+int fdlist_take(struct fdlist *list, size_t index)
+{
+	return index < PROTO_FDS_MAX ? take_fd(&list->fds[index]) : -1;
+}
