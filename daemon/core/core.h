@@ -87,6 +87,7 @@ struct core_policy {
 struct core_config {
 	struct core_policy policy; /* where an object brings none of its own */
 	uint64_t token_seed;	   /* tokens of break holds are drawn from here; must be random */
+	uint32_t first_seq;	   /* of a new seal, so that tests reach the wrap; 0: 1 */
 };
 
 /* ---- the cast ---------------------------------------------------------------------------- */
