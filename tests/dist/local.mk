@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Everything that is not code, held to its own checkers.
+
+TESTS += %D%/units.sh %D%/manuals.sh %D%/install.sh
+EXTRA_DIST += %D%/units.sh %D%/manuals.sh %D%/install.sh

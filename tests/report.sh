@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# report.sh SKIPS BUILDDIR: sums up what `make check` left behind. A test that was skipped is shown
+# with its reason; unless SKIPS names it (see there), that is a failure. The last line counts.
+
+set -euo pipefail
+skips=$1
+cd "$2"
+
+passed=0 failed=0 skipped=0 status=0
+while read -r trs; do
+	name=${trs#./}
+	name=${name%.trs}
+	while read -r result; do
+		case $result in
+		PASS | XFAIL) passed=$((passed + 1)) ;;
+		SKIP)
+			skipped=$((skipped + 1))
+			reason=$(tail -n 1 "$name.log" 2>/dev/null || true)
+			if sed 's/#.*//' "$skips" | awk '{print $1}' | grep -qxF "$name"; then
+				echo "skipped, as explained: $name: $reason"
+			else
+				echo "skipped, and nobody explained it: $name: $reason"
+				status=1
+			fi
+			;;
+		*)
+			failed=$((failed + 1))
+			echo "failed: $name (see $name.log)"
+			tail -n 40 "$name.log" | sed 's/^/    /' || true
+			status=1
+			;;
+		esac
+	done < <(sed -n 's/^:test-result: *//p' "$trs" | awk '{print $1}')
+done < <(find . -name '*.trs' | sort)
+
+[ $((passed + failed)) -gt 0 ] || { echo "no test ran"; status=1; }
+echo "$passed passed, $failed failed, $skipped skipped"
+exit "$status"
