@@ -16,11 +16,18 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "util/cleanup.h"
+
 struct loop;
 
-/* -ENOSYS, -EPERM, -ENOMEM: no io_uring to be had. */
+/* To be called by the thread that runs it. @entries: operations that may be queued between two steps without
+ * an extra system call. -ENOSYS, -EPERM, -ENOMEM: no io_uring to be had. */
 int loop_new(unsigned int entries, struct loop **ret);
+
+/* Ends what is outstanding, waits until the kernel has let go of every buffer, and calls nobody back.
+ * From the thread that made the loop, not from a callback. */
 struct loop *loop_free(struct loop *loop);
+DEFINE_CLEANUP(struct loop *, loop_free)
 
 uint64_t loop_now(void);
 
@@ -30,16 +37,23 @@ struct loop_poll {
 	int fd;
 	void (*fn)(struct loop_poll *poll, uint32_t events);
 	void *data;
-	/* the loop's own */
+	/* the loop's own; zero before the first start */
 	struct loop *loop;
-	bool armed, stopping;
+	uint64_t id;
+	bool armed;
 };
+
+/* Set in @events, next to EPOLLERR and EPOLLHUP, when the polling itself failed (a closed descriptor, no
+ * memory): nothing more comes, stop it. */
+#define LOOP_POLL_FAILED 0x20u /* POLLNVAL */
 
 /* Calls poll->fn with EPOLL* bits each time @fd becomes ready for @events (edge: drain it). fd, fn, data are
  * the caller's to fill in. -ENOMEM. */
 int loop_poll_start(struct loop *loop, struct loop_poll *poll, uint32_t events);
 
-/* No callback comes after this returned; the struct may go at once, and the descriptor be closed. */
+/* No callback comes after this returned; the struct may go at once, and the descriptor be closed. What was
+ * never started, or stopped before, is left alone. The kernel drops its reference to the file at the next
+ * loop_step(): a peer sees the hang-up then. */
 void loop_poll_stop(struct loop_poll *poll);
 
 /* ---- operations -------------------------------------------------------------------------- */
@@ -49,10 +63,14 @@ void loop_poll_stop(struct loop_poll *poll);
 struct loop_op {
 	void (*fn)(struct loop_op *op, int result);
 	void *data;
-	/* the loop's own */
+	/* the loop's own; zero before the first use */
 	struct loop *loop;
+	uint64_t id;
 	bool busy;
 };
+
+/* All of these: -ENOMEM, and @fn is not called. A descriptor's O_NONBLOCK does not matter to sockets and
+ * pipes: the operation waits until it can be done, unless @flags say MSG_DONTWAIT. */
 
 int loop_read(struct loop *loop, struct loop_op *op, int fd, void *buffer, unsigned int size,
 	      uint64_t offset);
@@ -71,6 +89,7 @@ void loop_op_cancel(struct loop_op *op);
 
 /*
  * Submits what was queued, waits until something is ready or @deadline (UINT64_MAX: no deadline; 0: does
- * not wait), and runs callbacks. 0, or -errno.
+ * not wait), and runs callbacks. 0, or -errno. A
+ * signal ends the waiting early.
  */
 int loop_step(struct loop *loop, uint64_t deadline);
