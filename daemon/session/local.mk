@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+noinst_LTLIBRARIES += %D%/libsession.la
+daemon_session_libsession_la_SOURCES = \
+	%D%/peer.h %D%/peer.c \
+	%D%/quota.h %D%/quota.c \
+	%D%/session.h %D%/session.c \
+	%D%/listener.h %D%/listener.c

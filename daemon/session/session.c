@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One connection.
+ *
+ * Receiving is one operation of the loop at a time: a frame comes, is handed on, and only then is
+ * the next one asked for. So each session gets one request a round, however fast it writes, and a
+ * decoded message may point into the session's only buffer. With too many requests unanswered no
+ * further frame is asked for (stalled), until one was answered: the socket's own flow control does the
+ * rest. What waits for *other* clients has a lower limit of its own, which the owner keeps, so a
+ * stalled session waits for nothing but the supervisor.
+ *
+ * Sending goes straight to the socket. What does not fit there is queued and sent by the loop, in
+ * order. The queue is bounded: a client that lets it fill up is hung up on, since anything else would
+ * be a promise to remember without end.
+ *
+ * A descriptor given to a session belongs to it; it is closed when sent, and when it can't be.
+ *
+ * Hanging up only marks: callers on the stack keep a valid session. `closed` is called, once, from
+ * sessions_reap(); the memory goes when the kernel has given back both operations' buffers.
+ */
+
+#include "daemon/session/session.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "util/cleanup.h"
+
+#define DRAIN_MAX 1024 /* frames read and thrown away when hanging up */
+
+struct sessions {
+	struct loop *loop;
+	struct quota *quota;
+	struct session_limits limits;
+	struct session_ops ops;
+	struct list all, over;
+	size_t n;
+	uint64_t last_id;
+};
+
+struct outgoing {
+	struct list link;
+	int fd;
+	bool bulk;
+	size_t size;
+	char frame[];
+};
+
+static void receive(struct session *session);
+static void transmit(struct session *session);
+
+/* ---- over ------------------------------------------------------------------------------- */
+
+void session_hang_up(struct session *session)
+{
+	if (session->hung_up)
+		return;
+	session->hung_up = true;
+	list_unlink(&session->link);
+	list_append(&session->sessions->over, &session->link);
+}
+
+static void outgoing_free(struct session *session, struct outgoing *o)
+{
+	size_t *count = o->bulk ? &session->bulk : &session->queued;
+
+	*count -= o->size + sizeof(*o);
+	list_unlink(&o->link);
+	fd_close(o->fd);
+	free(o);
+}
+
+/* Closing a socket with frames unread in it resets the connection, and the client would see that
+ * instead of the refusal that was sent before. */
+static void drain(struct session *session)
+{
+	struct fdlist fds;
+	size_t size;
+
+	shutdown(session->fd, SHUT_RDWR);
+	for (int i = 0; i < DRAIN_MAX; i++) {
+		fdlist_init(&fds);
+		if (proto_frame_recv(session->fd, session->frame, &size, &fds, MSG_DONTWAIT) < 0)
+			return;
+		fdlist_clear(&fds);
+		if (size == 0)
+			return;
+	}
+}
+
+static void session_free(struct session *session)
+{
+	drain(session);
+	list_for_each (l, &session->queue)
+		outgoing_free(session, list_entry(l, struct outgoing, link));
+	fd_close(session->fd);
+	list_unlink(&session->link);
+	quota_refund(&session->charge);
+	quota_user_put(session->user);
+	peer_deinit(&session->peer);
+	session->sessions->n--;
+	free(session);
+}
+
+size_t sessions_reap(struct sessions *sessions)
+{
+	size_t told = 0;
+
+	list_for_each (l, &sessions->over) {
+		struct session *session = list_entry(l, struct session, link);
+
+		if (!session->told) {
+			session->told = true;
+			told++;
+			sessions->ops.closed(session, sessions->ops.data);
+			loop_poll_stop(&session->ended);
+			loop_op_cancel(&session->receive);
+			loop_op_cancel(&session->transmit);
+		}
+		if (!session->receive.busy && !session->transmit.busy)
+			session_free(session);
+	}
+	return told;
+}
+
+void sessions_hang_up_all(struct sessions *sessions)
+{
+	list_for_each (l, &sessions->all)
+		session_hang_up(list_entry(l, struct session, link));
+}
+
+size_t sessions_count(const struct sessions *sessions)
+{
+	return sessions->n;
+}
+
+/* ---- out -------------------------------------------------------------------------------- */
+
+static void transmitted(struct loop_op *op, int result)
+{
+	struct session *session = op->data;
+
+	if (session->hung_up)
+		return;
+	if (result < 0 && result != -EINTR) {
+		session_hang_up(session);
+		return;
+	}
+	if (result >= 0)
+		outgoing_free(session,
+			      list_entry(list_first(&session->queue), struct outgoing, link));
+	transmit(session);
+}
+
+static void transmit(struct session *session)
+{
+	struct outgoing *o;
+
+	if (session->transmit.busy || list_empty(&session->queue))
+		return;
+	o = list_entry(list_first(&session->queue), struct outgoing, link);
+	session->out_iov = (struct iovec){ .iov_base = o->frame, .iov_len = o->size };
+	session->out = (struct msghdr){ .msg_iov = &session->out_iov, .msg_iovlen = 1 };
+	proto_frame_fill_control(&session->out, session->out_control, &o->fd, o->fd >= 0);
+	if (loop_sendmsg(session->sessions->loop, &session->transmit, session->fd, &session->out,
+			 MSG_NOSIGNAL) < 0)
+		session_hang_up(session);
+}
+
+static void enqueue(struct session *session, const char *frame, size_t size, int fd, bool bulk)
+{
+	struct outgoing *o;
+
+	if (!bulk && session->queued > session->sessions->limits.max_queue) {
+		session_hang_up(session);
+		fd_close(fd);
+		return;
+	}
+	o = malloc(sizeof(*o) + size);
+	if (!o) {
+		session_hang_up(session);
+		fd_close(fd);
+		return;
+	}
+	o->fd = fd;
+	o->bulk = bulk;
+	o->size = size;
+	memcpy(o->frame, frame, size);
+	*(bulk ? &session->bulk : &session->queued) += size + sizeof(*o);
+	list_append(&session->queue, &o->link);
+	transmit(session);
+}
+
+static void send_message(struct session *session, uint32_t serial, struct proto_message *message,
+			 int fd, bool bulk)
+{
+	char frame[PROTO_FRAME_MAX];
+	int size, r;
+
+	message->serial = serial;
+	size = session->hung_up ? 0 : proto_encode(message, frame);
+	if (size <= 0) {
+		/* what can't be encoded was made here, of what others chose; its reader can't go on */
+		session_hang_up(session);
+		fd_close(fd);
+		return;
+	}
+	if (list_empty(&session->queue)) {
+		r = proto_frame_send(session->fd, frame, (size_t)size, &fd, fd >= 0, MSG_DONTWAIT);
+		if (r == 0 || r != -EAGAIN) {
+			fd_close(fd);
+			if (r < 0)
+				session_hang_up(session);
+			return;
+		}
+	}
+	enqueue(session, frame, (size_t)size, fd, bulk);
+}
+
+void session_reply(struct session *session, uint32_t serial, struct proto_message *message, int fd)
+{
+	send_message(session, serial, message, fd, false);
+	if (session->in_flight > 0)
+		session->in_flight--;
+	if (session->stalled)
+		receive(session);
+}
+
+void session_part(struct session *session, uint32_t serial, struct proto_message *message)
+{
+	send_message(session, serial, message, -1, true);
+}
+
+void session_event(struct session *session, struct proto_message *message)
+{
+	send_message(session, 0, message, -1, false);
+}
+
+void session_done(struct session *session, uint32_t serial, uint64_t value)
+{
+	struct proto_message message = { .type = PROTO_DONE, .done.value = value };
+
+	session_reply(session, serial, &message, -1);
+}
+
+void session_refuse(struct session *session, uint32_t serial, enum proto_error code,
+		    const char *format, ...)
+{
+	char text[PROTO_STR_MAX];
+	struct proto_message message = {
+		.type = PROTO_REFUSED,
+		.refused = {
+			.code = code,
+			.number = proto_error_errno(code),
+			.text = text,
+		},
+	};
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	proto_str_clean(text);
+	session_reply(session, serial, &message, -1);
+}
+
+bool session_is_busy(const struct session *session)
+{
+	return session->bulk > 0;
+}
+
+/* ---- in --------------------------------------------------------------------------------- */
+
+/* Whether the request is for the owner. */
+static bool negotiate(struct session *session, const struct proto_message *message)
+{
+	const struct proto_hello *hello = &message->hello;
+
+	if (message->type != PROTO_HELLO) {
+		if (session->version)
+			return true;
+		session_refuse(session, message->serial, PROTO_E_STATE, "HELLO comes first");
+		session_hang_up(session);
+		return false;
+	}
+	if (session->version) {
+		session_refuse(session, message->serial, PROTO_E_STATE, "HELLO comes only once");
+		return false;
+	}
+	if (hello->min_version > hello->max_version || hello->min_version > PROTO_VERSION ||
+	    hello->max_version < 1) {
+		session_refuse(session, message->serial, PROTO_E_VERSION,
+			       "this supervisor speaks version 1 to %u, the client %u to %u",
+			       PROTO_VERSION, hello->min_version, hello->max_version);
+		session_hang_up(session);
+		return false;
+	}
+	session->version =
+		hello->max_version < PROTO_VERSION ? hello->max_version : PROTO_VERSION;
+	return true;
+}
+
+static void handle(struct session *session, size_t size, struct fdlist *fds, bool fds_lost)
+{
+	const struct session_ops *ops = &session->sessions->ops;
+	struct proto_message message = { 0 };
+	struct proto_fault fault;
+	int r;
+
+	session->in_flight++;
+	r = proto_decode(session->frame, size, fds->n, PROTO_REQUEST, &message, &fault);
+	if (fds_lost)
+		session_refuse(session, message.serial, PROTO_E_NO_MEMORY,
+			       "the supervisor can't hold the descriptor");
+	else if (r != 0)
+		session_refuse(session, message.serial, fault.code, "%s", fault.text);
+	else if (negotiate(session, &message))
+		ops->request(session, &message, fds, ops->data);
+	if (r != 0 && fault.code == PROTO_E_MALFORMED)
+		session_hang_up(session);
+}
+
+static void received(struct loop_op *op, int result)
+{
+	struct session *session = op->data;
+	struct fdlist fds;
+	int lost;
+
+	fdlist_init(&fds);
+	if (result >= 0) {
+		lost = proto_frame_parse_control(&session->in, &fds);
+		if (!session->hung_up && result > 0)
+			handle(session, (size_t)result, &fds, lost == PROTO_FRAME_FDS_LOST);
+	}
+	fdlist_clear(&fds);
+	if (result == 0 || (result < 0 && result != -EINTR))
+		session_hang_up(session);
+	receive(session);
+}
+
+static void receive(struct session *session)
+{
+	if (session->hung_up || session->receive.busy)
+		return;
+	session->stalled = session->in_flight >= session->sessions->limits.max_in_flight;
+	if (session->stalled)
+		return;
+	session->in_iov =
+		(struct iovec){ .iov_base = session->frame, .iov_len = sizeof(session->frame) };
+	session->in = (struct msghdr){
+		.msg_iov = &session->in_iov,
+		.msg_iovlen = 1,
+		.msg_control = session->in_control,
+		.msg_controllen = sizeof(session->in_control),
+	};
+	if (loop_recvmsg(session->sessions->loop, &session->receive, session->fd, &session->in,
+			 MSG_CMSG_CLOEXEC | MSG_TRUNC) < 0)
+		session_hang_up(session);
+}
+
+/* A child that inherited the socket keeps it open; the seals were the process's. */
+static void ended(struct loop_poll *poll, uint32_t events)
+{
+	(void)events;
+	session_hang_up(poll->data);
+}
+
+/* ---- beginning -------------------------------------------------------------------------- */
+
+static void turn_away(int fd, const char *text)
+{
+	struct proto_message message = {
+		.type = PROTO_REFUSED,
+		.refused = {
+			.code = PROTO_E_QUOTA,
+			.number = proto_error_errno(PROTO_E_QUOTA),
+			.text = text,
+		},
+	};
+	char frame[PROTO_FRAME_MAX];
+	int size = proto_encode(&message, frame);
+
+	if (size > 0)
+		proto_frame_send(fd, frame, (size_t)size, NULL, 0, MSG_DONTWAIT);
+}
+
+static int session_init(struct session *session, struct sessions *sessions)
+{
+	int r;
+
+	r = peer_init(&session->peer, session->fd);
+	if (r < 0)
+		return r;
+	r = quota_user_get(sessions->quota, session->peer.uid, &session->user);
+	if (r < 0)
+		return r;
+	r = quota_charge(session->user, QUOTA_SESSIONS, 1, &session->charge);
+	if (r != 0) {
+		turn_away(session->fd, "this uid has as many sessions as it may have");
+		return -EDQUOT;
+	}
+	session->ended.fd = session->peer.pidfd;
+	return loop_poll_start(sessions->loop, &session->ended, EPOLLIN);
+}
+
+int sessions_accept(struct sessions *sessions, int fd)
+{
+	struct session *session = calloc(1, sizeof(*session));
+	int r;
+
+	if (!session) {
+		fd_close(fd);
+		return -ENOMEM;
+	}
+	session->sessions = sessions;
+	session->fd = fd;
+	session->peer.pidfd = -1;
+	session->receive = (struct loop_op){ .fn = received, .data = session };
+	session->transmit = (struct loop_op){ .fn = transmitted, .data = session };
+	session->ended = (struct loop_poll){ .fn = ended, .data = session, .fd = -1 };
+	list_init(&session->queue);
+	r = session_init(session, sessions);
+	if (r < 0) {
+		quota_refund(&session->charge);
+		quota_user_put(session->user);
+		peer_deinit(&session->peer);
+		fd_close(fd);
+		free(session);
+		return r;
+	}
+	session->id = ++sessions->last_id;
+	list_append(&sessions->all, &session->link);
+	sessions->n++;
+	receive(session);
+	return 0;
+}
+
+int sessions_new(struct loop *loop, struct quota *quota, const struct session_limits *limits,
+		 const struct session_ops *ops, struct sessions **ret)
+{
+	struct sessions *sessions = calloc(1, sizeof(*sessions));
+
+	if (!sessions)
+		return -ENOMEM;
+	sessions->loop = loop;
+	sessions->quota = quota;
+	sessions->limits = *limits;
+	sessions->ops = *ops;
+	list_init(&sessions->all);
+	list_init(&sessions->over);
+	*ret = sessions;
+	return 0;
+}
+
+struct sessions *sessions_free(struct sessions *sessions)
+{
+	free(sessions);
+	return NULL;
+}
