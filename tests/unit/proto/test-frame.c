@@ -174,7 +174,7 @@ static bool limit_is_real(rlim_t limit)
 	return found == limit;
 }
 
-/* A process that may hold no more descriptors is told so, and keeps none that it did not ask for. */
+/* A process that may hold no more descriptors is told so, and keeps none unasked. */
 START_TEST(no_room_for_descriptors)
 {
 	struct rlimit old, tight;

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# `make check` replays what was kept, with any compiler; `make fuzz` looks for more, with clang.
+
+noinst_HEADERS += %D%/fuzz.h
+
+check_PROGRAMS += %D%/replay-decode %D%/make-corpus
+TESTS += %D%/replay-decode
+
+tests_fuzz_replay_decode_SOURCES = %D%/replay.c %D%/fuzz-decode.c
+tests_fuzz_replay_decode_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"decode"'
+tests_fuzz_replay_decode_LDADD = proto/libproto.la
+
+tests_fuzz_make_corpus_SOURCES = %D%/make-corpus.c
+tests_fuzz_make_corpus_LDADD = tests/unit/proto/libsample.la proto/libproto.la
+
+EXTRA_DIST += %D%/run.sh %D%/corpus
+
+FUZZ_SECONDS = 60
+
+.PHONY: fuzz
+fuzz: tests/fuzz/protocol.dict
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' CLANG='$(CLANG)' \
+		$(srcdir)/%D%/run.sh $(FUZZ_SECONDS)
+
+clean-local: clean-fuzz
+.PHONY: clean-fuzz
+clean-fuzz:
+	rm -rf tests/fuzz/run
