@@ -327,7 +327,7 @@ struct core_command {
 	/* BREAK_READY */
 	uint64_t token;
 	uint32_t hold_ms;
-	/* QUARANTINED */
+	/* QUARANTINED; quarantine_errno also of a REFUSE with CORE_E_IO: why the flush failed */
 	uint64_t quarantined;
 	uid_t uid;
 	int quarantine_errno;
