@@ -131,7 +131,7 @@ enum {
 	MAPSEAL_TRANSPARENT = 1u << 3, /* nobody to ask: fenced at once, parked, granted again; needs an
 					  export with kernel-faults */
 	MAPSEAL_REVOKE_PARK = 1u << 4, /* after a revocation: park and grant again, instead of SIGBUS */
-	MAPSEAL_WEAK_OK = 1u << 5,     /* take it though the guard cannot prove it */
+	MAPSEAL_WEAK_OK = 1u << 6,     /* take it though the guard cannot prove it */
 };
 
 enum mapseal_verdict {
@@ -268,13 +268,16 @@ static inline int mapseal_enter(struct mapseal_seal *seal)
 
 	if (__builtin_expect(!self->ready || depth != 0, 0))
 		return mapseal_enter_slow(seal);
+	self->depth = 1; /* before the rest: a signal handler that enters finds the place taken */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&self->inside[0], gate, __ATOMIC_RELAXED);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* membarrier(2) makes this a real fence when it matters */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* membarrier(2) makes it a fence when it matters */
 	if (__builtin_expect(__atomic_load_n(&gate->closed, __ATOMIC_ACQUIRE) != 0, 0)) {
 		__atomic_store_n(&self->inside[0], (struct mapseal_gate *)0, __ATOMIC_RELEASE);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		self->depth = 0;
 		return mapseal_enter_slow(seal);
 	}
-	self->depth = 1;
 	return 0;
 }
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Who talks to the application; see agent.c and recall.c. All of it under the lock. */
+
+#include "client/connection.h"
+#include "client/seal.h"
+
+/* Something to tell the application. */
+struct agent_event {
+	struct list link;
+	struct mapseal_event event;
+	struct wire_frame *change; /* CHANGED, for mapseal_watch(); else NULL */
+};
+
+int agent_init(struct mapseal *m, bool threaded);
+int agent_start(struct mapseal *m);
+void agent_stop(struct mapseal *m);
+void agent_deinit(struct mapseal *m);
+
+/* There is work for the agent that no frame announces. */
+void agent_kick(struct mapseal *m);
+
+/* Queues; the fields that apply are set. Without memory the event is lost, the state is not. */
+void agent_tell(struct mapseal *m, const struct mapseal_event *event);
+void agent_tell_change(struct mapseal *m, struct wire_frame *frame);
+
+/* Forgets events about a seal or break that goes away, and waits until no callback is at it. */
+void agent_forget(struct mapseal *m, const void *object);
+
+/* recall.c: state changes that messages make, for struct wire_handlers; and the recall's own. */
+void agent_on_event(struct wire_frame *frame, void *data);
+void agent_on_lost(void *data);
+
+/* The recall of a piece is over, the piece is held on. */
+void agent_settle(struct piece *piece);
+
+/* Brings every recall as far as it goes now. Drops the lock for each handler. */
+void agent_recalls(struct mapseal *m);
+
+/* When agent_recalls() is due again, CLOCK_MONOTONIC in ms; 0: at no time of its own. */
+uint64_t agent_next(const struct mapseal *m);
+
+uint64_t agent_now(void);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A seal as the application holds it, and the pieces of it that the supervisor knows.
+ *
+ * Returning the middle of a seal leaves two that the supervisor tells apart by id and seq; here they are
+ * pieces of one object with one window and one gate. Everything but the constants is under the
+ * connection's lock.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/connection.h"
+#include "client/gate.h"
+#include "mapseal.h"
+#include "util/list.h"
+
+enum piece_stage {
+	PIECE_HELD,
+	PIECE_DRAINING, /* recalled: the gate is closed, threads are leaving */
+	PIECE_ASKING,	/* the handler runs */
+	PIECE_DELAYED,	/* the handler is called again at `again` */
+	PIECE_OWED,	/* the handler's owner returns it, or the deadline takes it */
+	PIECE_DUE,	/* the agent is to return it */
+};
+
+struct piece {
+	struct list link;	 /* seal->pieces, in order of offset */
+	struct list bucket_link; /* connection, by id */
+	struct list agent_link;	 /* agent.recalls, while there is something to do */
+	struct mapseal_seal *seal;
+	uint64_t id;
+	uint32_t seq;
+	uint64_t start, end; /* in the object */
+	enum piece_stage stage;
+	bool returning; /* a RETURN is under way */
+	bool parked;
+	/* what is recalled; meaningless while HELD */
+	uint64_t recall; /* of a scope wider than a seal: names it; else 0 */
+	uint64_t recall_start, recall_end;
+	bool map_will_change;
+	uint64_t deadline, hard, again; /* CLOCK_MONOTONIC, ms */
+};
+
+struct mapseal_seal {
+	struct gate gate; /* first: mapseal_enter() */
+	struct mapseal *m;
+	struct list link; /* connection */
+	struct list pieces;
+	struct window window;
+	uint64_t id, object, offset, length;
+	uint64_t object_size;
+	uint32_t last_seq;
+	enum mapseal_mode mode;
+	enum mapseal_guard guard;
+	mapseal_recall_fn on_recall;
+	void *data;
+	bool transparent;
+	bool mapping;	/* acquired, window not open yet */
+	bool revoked;	/* a piece of it was */
+	bool watched;	/* by the agent, see gate_watch() */
+	uint32_t closers; /* threads in mapseal_return() */
+};
+
+/* The piece may be linked before the seal's window exists. -ENOMEM leaves everything as it was. */
+struct piece *piece_new(void);
+void piece_link(struct piece *piece, struct mapseal_seal *seal, uint64_t id, uint32_t seq,
+		uint64_t start, uint64_t end);
+struct piece *piece_find(struct mapseal *m, uint64_t id);
+void piece_end(struct piece *piece);
+
+/* The first piece that overlaps [start, end), NULL if there is none. */
+struct piece *piece_first(struct mapseal_seal *seal, uint64_t start, uint64_t end);
+
+/* [start, end) was given back; what is left above the middle is called @upper. */
+void piece_returned(struct piece *piece, uint32_t seq, uint64_t start, uint64_t end,
+		    uint64_t upper, uint32_t upper_seq);
+
+/* Opens or closes the gate, as the state of the pieces wants it. */
+void seal_update_gate(struct mapseal_seal *seal);
+
+/*
+ * Gives [start, end) back, piece by piece; waits for threads inside if @drain. Under the lock, which it
+ * drops. Returns when it is done, the first failure ends it.
+ */
+int seal_return(struct mapseal_seal *seal, uint64_t start, uint64_t end, unsigned int flags,
+		bool drain);
+
+/* Ends the object; what is left of it the supervisor gets when it asks. Under the lock; drops it. */
+void seal_destroy(struct mapseal_seal *seal);
