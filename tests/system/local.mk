@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# One behaviour a file. Programs fork their actors, so they need no other uid to reach them.
+
+check_LTLIBRARIES += %D%/librig.la
+tests_system_librig_la_SOURCES = \
+	%D%/rig.h %D%/rig.c \
+	%D%/actor.c \
+	%D%/raw.h %D%/raw.c
+tests_system_librig_la_LIBADD = libmapseal.la proto/libproto.la
+
+check_PROGRAMS += %D%/supervise
+tests_system_supervise_SOURCES = %D%/supervise.c
+tests_system_supervise_LDADD = %D%/librig.la
+
+system_programs = \
+	%D%/anonymous-object \
+	%D%/bad-address \
+	%D%/bad-attach \
+	%D%/bad-frame \
+	%D%/bad-range \
+	%D%/bad-seq \
+	%D%/denied \
+	%D%/descriptor-proof \
+	%D%/directory-export \
+	%D%/enter-holds-recall \
+	%D%/foreign-read \
+	%D%/fork-while-holding \
+	%D%/full-disk \
+	%D%/hard-seal \
+	%D%/hold-expires \
+	%D%/holder-death \
+	%D%/huge-pages \
+	%D%/madvise-storm \
+	%D%/mlockall \
+	%D%/one-process-two-seals \
+	%D%/partial-return \
+	%D%/pinned \
+	%D%/quota \
+	%D%/readers-share-memory \
+	%D%/recall-64-holders \
+	%D%/recall-cooperative \
+	%D%/recall-silent \
+	%D%/recall-transparent \
+	%D%/revoke-park \
+	%D%/rogue-memory \
+	%D%/rogue-remap \
+	%D%/seal-avail \
+	%D%/system-calls \
+	%D%/truncate-sigbus \
+	%D%/visibility \
+	%D%/write-commit
+system_scripts = \
+	%D%/break-command.sh \
+	%D%/errors.sh \
+	%D%/json.sh \
+	%D%/read-sha256.sh
+
+check_PROGRAMS += $(system_programs)
+TESTS += $(system_programs) $(system_scripts)
+EXTRA_DIST += %D%/rig.sh $(system_scripts)
+
+tests_system_anonymous_object_SOURCES = %D%/anonymous-object.c
+tests_system_anonymous_object_LDADD = %D%/librig.la
+tests_system_bad_address_SOURCES = %D%/bad-address.c
+tests_system_bad_address_LDADD = %D%/librig.la
+tests_system_bad_attach_SOURCES = %D%/bad-attach.c
+tests_system_bad_attach_LDADD = %D%/librig.la
+tests_system_bad_frame_SOURCES = %D%/bad-frame.c
+tests_system_bad_frame_LDADD = %D%/librig.la
+tests_system_bad_range_SOURCES = %D%/bad-range.c
+tests_system_bad_range_LDADD = %D%/librig.la
+tests_system_bad_seq_SOURCES = %D%/bad-seq.c
+tests_system_bad_seq_LDADD = %D%/librig.la
+tests_system_denied_SOURCES = %D%/denied.c
+tests_system_denied_LDADD = %D%/librig.la
+tests_system_descriptor_proof_SOURCES = %D%/descriptor-proof.c
+tests_system_descriptor_proof_LDADD = %D%/librig.la
+tests_system_directory_export_SOURCES = %D%/directory-export.c
+tests_system_directory_export_LDADD = %D%/librig.la
+tests_system_enter_holds_recall_SOURCES = %D%/enter-holds-recall.c
+tests_system_enter_holds_recall_LDADD = %D%/librig.la
+tests_system_foreign_read_SOURCES = %D%/foreign-read.c
+tests_system_foreign_read_LDADD = %D%/librig.la
+tests_system_fork_while_holding_SOURCES = %D%/fork-while-holding.c
+tests_system_fork_while_holding_LDADD = %D%/librig.la
+tests_system_full_disk_SOURCES = %D%/full-disk.c
+tests_system_full_disk_LDADD = %D%/librig.la
+tests_system_hard_seal_SOURCES = %D%/hard-seal.c
+tests_system_hard_seal_LDADD = %D%/librig.la
+tests_system_hold_expires_SOURCES = %D%/hold-expires.c
+tests_system_hold_expires_LDADD = %D%/librig.la
+tests_system_holder_death_SOURCES = %D%/holder-death.c
+tests_system_holder_death_LDADD = %D%/librig.la
+tests_system_huge_pages_SOURCES = %D%/huge-pages.c
+tests_system_huge_pages_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
+tests_system_huge_pages_LDADD = %D%/librig.la $(URING_LIBS)
+tests_system_madvise_storm_SOURCES = %D%/madvise-storm.c
+tests_system_madvise_storm_LDADD = %D%/librig.la
+tests_system_mlockall_SOURCES = %D%/mlockall.c
+tests_system_mlockall_LDADD = %D%/librig.la
+tests_system_one_process_two_seals_SOURCES = %D%/one-process-two-seals.c
+tests_system_one_process_two_seals_LDADD = %D%/librig.la
+tests_system_partial_return_SOURCES = %D%/partial-return.c
+tests_system_partial_return_LDADD = %D%/librig.la
+tests_system_pinned_SOURCES = %D%/pinned.c
+tests_system_pinned_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
+tests_system_pinned_LDADD = %D%/librig.la $(URING_LIBS)
+tests_system_quota_SOURCES = %D%/quota.c
+tests_system_quota_LDADD = %D%/librig.la
+tests_system_readers_share_memory_SOURCES = %D%/readers-share-memory.c
+tests_system_readers_share_memory_LDADD = %D%/librig.la
+tests_system_recall_64_holders_SOURCES = %D%/recall-64-holders.c
+tests_system_recall_64_holders_LDADD = %D%/librig.la
+tests_system_recall_cooperative_SOURCES = %D%/recall-cooperative.c
+tests_system_recall_cooperative_LDADD = %D%/librig.la
+tests_system_recall_silent_SOURCES = %D%/recall-silent.c
+tests_system_recall_silent_LDADD = %D%/librig.la
+tests_system_recall_transparent_SOURCES = %D%/recall-transparent.c
+tests_system_recall_transparent_LDADD = %D%/librig.la
+tests_system_revoke_park_SOURCES = %D%/revoke-park.c
+tests_system_revoke_park_LDADD = %D%/librig.la
+tests_system_rogue_memory_SOURCES = %D%/rogue-memory.c
+tests_system_rogue_memory_LDADD = %D%/librig.la
+tests_system_rogue_remap_SOURCES = %D%/rogue-remap.c
+tests_system_rogue_remap_LDADD = %D%/librig.la
+tests_system_seal_avail_SOURCES = %D%/seal-avail.c
+tests_system_seal_avail_LDADD = %D%/librig.la
+tests_system_system_calls_SOURCES = %D%/system-calls.c
+tests_system_system_calls_LDADD = %D%/librig.la
+tests_system_truncate_sigbus_SOURCES = %D%/truncate-sigbus.c
+tests_system_truncate_sigbus_LDADD = %D%/librig.la
+tests_system_visibility_SOURCES = %D%/visibility.c
+tests_system_visibility_LDADD = %D%/librig.la
+tests_system_write_commit_SOURCES = %D%/write-commit.c
+tests_system_write_commit_LDADD = %D%/librig.la

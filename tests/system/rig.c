@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The supervisor of a test, and its files. See rig.h.
+ *
+ * Readiness is the supervisor's own word (sd_notify READY=1), so that no test polls for a socket.
+ * Its end is part of every test: it must leave by itself, with status 0, after SIGTERM.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/system/rig.h"
+
+enum { RIG_MOUNTS_MAX = 4, RIG_ALARM_S = 300 };
+
+static char mounts[RIG_MOUNTS_MAX][96];
+static int n_mounts;
+
+void (*expect_last_words)(void);
+
+void expect_failed(const char *file, int line, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s:%d: [%d] ", file, line, (int)getpid());
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	fflush(NULL);
+	if (expect_last_words)
+		expect_last_words();
+	/* The supervisor is this process's child and dies with it (PDEATHSIG); mounts are let go lazily. */
+	for (int i = 0; i < n_mounts; i++)
+		umount2(mounts[i], MNT_DETACH);
+	_exit(1);
+}
+
+void rig_requires_root(void)
+{
+	if (geteuid() == 0)
+		return;
+	printf("needs root: the supervisor is privileged, and its clients drop to another uid\n");
+	exit(77);
+}
+
+struct rig *rig_new(void)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	rig_requires_root();
+	alarm(RIG_ALARM_S);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	expect(rig);
+	snprintf(rig->dir, sizeof(rig->dir), "/var/tmp/mapseal-test-XXXXXX");
+	expect(mkdtemp(rig->dir));
+	expect(chmod(rig->dir, 0755) == 0);
+	snprintf(rig->socket, sizeof(rig->socket), "%s/socket", rig->dir);
+	snprintf(rig->config, sizeof(rig->config), "%s/mapseald.conf", rig->dir);
+	return rig;
+}
+
+static const char *built(const char *program)
+{
+	static char path[512];
+	const char *builddir = getenv("top_builddir");
+
+	snprintf(path, sizeof(path), "%s/%s", builddir ? builddir : ".", program);
+	return path;
+}
+
+/* Waits for READY=1 on @fd, or for the end of the supervisor, which would be a failure. */
+static void wait_ready(struct rig *rig, int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	char message[256];
+
+	for (;;) {
+		int status;
+		ssize_t n;
+
+		if (poll(&poll_fd, 1, 200) == 0) {
+			if (waitpid(rig->supervisor, &status, WNOHANG) == rig->supervisor)
+				expect_failed(__FILE__, __LINE__, "the supervisor ended: status %#x",
+					      (unsigned int)status);
+			continue;
+		}
+		n = recv(fd, message, sizeof(message) - 1, 0);
+		expect(n > 0);
+		message[n] = '\0';
+		if (strstr(message, "READY=1"))
+			return;
+	}
+}
+
+void rig_start(struct rig *rig, const char *format, ...)
+{
+	struct sockaddr_un notify = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (format) {
+		FILE *config = fopen(rig->config, "we");
+		va_list args;
+
+		expect(config);
+		va_start(args, format);
+		vfprintf(config, format, args);
+		va_end(args);
+		expect(fclose(config) == 0);
+	}
+	snprintf(notify.sun_path, sizeof(notify.sun_path), "%s/notify", rig->dir);
+	unlink(notify.sun_path);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	expect(fd >= 0);
+	expect(bind(fd, (struct sockaddr *)&notify, sizeof(notify)) == 0);
+
+	rig->supervisor = fork();
+	expect(rig->supervisor >= 0);
+	if (rig->supervisor == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setenv("NOTIFY_SOCKET", notify.sun_path, 1);
+		alarm(0);
+		if (format)
+			execl(built("mapseald"), "mapseald", "--socket", rig->socket, "--config",
+			      rig->config, (char *)NULL);
+		else
+			execl(built("mapseald"), "mapseald", "--socket", rig->socket, (char *)NULL);
+		_exit(127);
+	}
+	wait_ready(rig, fd);
+	close(fd);
+	expect(setenv("MAPSEAL_SOCKET", rig->socket, 1) == 0);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+void rig_stop(struct rig *rig)
+{
+	int status;
+
+	if (rig->supervisor <= 0)
+		return;
+	expect(kill(rig->supervisor, SIGTERM) == 0);
+	expect_eq(waitpid(rig->supervisor, &status, 0), rig->supervisor);
+	rig->supervisor = 0;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		expect_failed(__FILE__, __LINE__, "the supervisor left with status %#x after SIGTERM",
+			      (unsigned int)status);
+}
+
+struct rig *rig_free(struct rig *rig)
+{
+	if (!rig)
+		return NULL;
+	rig_stop(rig);
+	while (n_mounts > 0)
+		expect(umount2(mounts[--n_mounts], MNT_DETACH) == 0);
+	expect(nftw(rig->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0);
+	free(rig);
+	return NULL;
+}
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+const char *rig_path(struct rig *rig, const char *name)
+{
+	static char paths[8][256];
+	static int next;
+	char *path = paths[next++ % 8];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", rig->dir, name);
+	return path;
+}
+
+unsigned char rig_byte(unsigned int seed, uint64_t n)
+{
+	uint64_t x = (n / 8 + 1) * 0x9e3779b97f4a7c15u + seed * 0xd1342543de82ef95u;
+
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93u;
+	return (unsigned char)(x >> (n % 8 * 8));
+}
+
+void rig_fill(unsigned char *bytes, uint64_t offset, size_t size, unsigned int seed)
+{
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = rig_byte(seed, offset + i);
+}
+
+bool rig_same(const volatile unsigned char *bytes, uint64_t offset, size_t size, unsigned int seed)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i] != rig_byte(seed, offset + i))
+			return false;
+	return true;
+}
+
+const char *rig_file(struct rig *rig, const char *name, uint64_t size, unsigned int seed)
+{
+	const char *path = rig_path(rig, name);
+	unsigned char *buffer = malloc(MiB);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	expect(buffer && fd >= 0);
+	for (uint64_t at = 0; at < size;) {
+		size_t n = size - at < MiB ? size - at : MiB;
+
+		rig_fill(buffer, at, n, seed);
+		expect_eq(pwrite(fd, buffer, n, (off_t)at), n);
+		at += n;
+	}
+	free(buffer);
+	close(fd);
+	return path;
+}
+
+const char *rig_mount(struct rig *rig, const char *name, const char *type, uint64_t size)
+{
+	const char *path = rig_path(rig, name);
+	char command[512];
+
+	expect(n_mounts < RIG_MOUNTS_MAX);
+	expect(mkdir(path, 0755) == 0);
+	if (strcmp(type, "tmpfs") == 0) {
+		char options[64];
+
+		snprintf(options, sizeof(options), "size=%llu,mode=0755", (unsigned long long)size);
+		expect(mount("tmpfs", path, "tmpfs", 0, options) == 0);
+	} else {
+		snprintf(command, sizeof(command),
+			 "truncate -s %llu %s.img && mkfs.%s -q %s.img && mount -o loop %s.img %s",
+			 (unsigned long long)size, path, type, path, path, path);
+		if (system(command) != 0) {
+			printf("cannot mount %s on loop here\n", type);
+			rig_free(rig);
+			exit(77);
+		}
+	}
+	snprintf(mounts[n_mounts++], sizeof(mounts[0]), "%s", path);
+	return path;
+}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# The rig for tests in shell: sourced. Makes $dir, starts a supervisor with the configuration on standard
+# input (`rig <<END`), and gives
+#
+#	mapsealctl	as root
+#	as_user CMD	as uid 65534, the built mapsealctl first in PATH
+#	fail TEXT	ends the test
+#
+# What was built is copied to $dir/bin, since another uid need not reach the build directory.
+
+set -euo pipefail
+
+[ "$(id -u)" = 0 ] || { echo "needs root: the supervisor is privileged"; exit 77; }
+
+dir=$(mktemp -d /var/tmp/mapseal-test-XXXXXX)
+chmod 0755 "$dir"
+mkdir "$dir/bin" "$dir/lib"
+mapsealctl_binary=$top_builddir/.libs/mapsealctl
+[ -x "$mapsealctl_binary" ] || mapsealctl_binary=$top_builddir/mapsealctl
+cp "$mapsealctl_binary" "$dir/bin/mapsealctl"
+cp -a "$top_builddir"/.libs/libmapseal.so* "$dir/lib/"
+export PATH=$dir/bin:$PATH LD_LIBRARY_PATH=$dir/lib
+
+fail() { printf 'failed: %s\n' "$*"; exit 1; }
+as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+
+supervisor_pid=
+rig() {
+	cat >"$dir/mapseald.conf"
+	coproc supervisor { exec "$top_builddir/tests/system/supervise" "$dir"; }
+	# shellcheck disable=SC2154
+	supervisor_pid=$supervisor_PID
+	local line=
+	read -r line <&"${supervisor[0]}" || true
+	[ "$line" = ready ] || fail "the supervisor did not start"
+	export MAPSEAL_SOCKET=$dir/socket
+}
+
+rig_end() {
+	local status=$?
+	trap - EXIT
+	if [ -n "$supervisor_pid" ]; then
+		eval "exec ${supervisor[1]}>&-"
+		wait "$supervisor_pid" || { echo "the supervisor did not leave in good order"; status=1; }
+	fi
+	rm -rf "$dir"
+	exit "$status"
+}
+trap rig_end EXIT
+
+# Refused with exit status $1 and a text that matches $2: refused 5 'may read' mapsealctl ...
+refused() {
+	local want=$1 pattern=$2 text status=0
+	shift 2
+	text=$("$@" 2>&1 >/dev/null) || status=$?
+	[ "$status" = "$want" ] || fail "status $status, expected $want: $*: $text"
+	grep -qE -- "$pattern" <<<"$text" || fail "text '$text' does not match '$pattern': $*"
+}

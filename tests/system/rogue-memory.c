@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A holder keeps the descriptor of its memory, maps it a second time where no userfaultfd sees it, is revoked, and
+ * goes on writing there: nothing of that reaches the file, then or later. A READ holder cannot
+ * make its descriptor writable, and cannot resize either kind of memory.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/system/raw.h"
+#include "tests/system/rig.h"
+
+enum { SIZE = 2 * 1024 * 1024 };
+
+static int holder(int channel, void *data)
+{
+	unsigned char *bytes, *rogue;
+	struct raw raw;
+
+	(void)data;
+	raw_hello(&raw);
+	raw_attach(&raw);
+	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_WRITE, 0);
+	bytes = raw_map(&raw);
+	memset(bytes, 'b', 4096);
+	expect(ftruncate(raw.fds[0], 0) < 0 && errno == EPERM);
+	expect(ftruncate(raw.fds[0], 2 * SIZE) < 0 && errno == EPERM);
+	rogue = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, raw.fds[0], 0);
+	expect(rogue != MAP_FAILED);
+	expect_eq(rogue[0], 'b');
+	cue(channel, "written");
+	/* It never answers the recall. */
+	cue_wait(channel, "go on");
+	memset(rogue, 'r', SIZE);
+	expect_eq(pwrite(raw.fds[0], "rogue", 5, 0), 5);
+	cue(channel, "rogue");
+	cue_wait(channel, "end");
+	memset(rogue, 'r', SIZE);
+	raise(SIGKILL);
+	return 0;
+}
+
+static int reader(int channel, void *data)
+{
+	struct raw raw;
+	char path[64];
+
+	(void)channel, (void)data;
+	raw_hello(&raw);
+	raw_attach(&raw);
+	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_READ, 0);
+	expect_eq(fcntl(raw.fds[0], F_GETFL) & O_ACCMODE, O_RDONLY);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", raw.fds[0]);
+	expect(open(path, O_RDWR) < 0 && errno == EACCES);
+	expect(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, raw.fds[0], 0) == MAP_FAILED);
+	expect(ftruncate(raw.fds[0], 0) < 0);
+	expect(fchmod(raw.fds[0], 0666) < 0);
+	return 0;
+}
+
+static void check(const char *path)
+{
+	static unsigned char bytes[SIZE];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	expect_eq(pread(fd, bytes, SIZE, 0), SIZE);
+	for (size_t n = 0; n < SIZE; n++)
+		expect(bytes[n] == (n < 4096 ? 'b' : rig_byte(1, n)));
+	close(fd);
+}
+
+int main(void)
+{
+	struct rig *rig = rig_new();
+	const char *path = rig_file(rig, "file", SIZE, 1);
+	const struct mapseal_account *account;
+	struct mapseal_break *brk;
+	struct mapseal_seal *seal;
+	const unsigned char *bytes;
+	struct actor actor;
+	struct mapseal *m;
+	int status;
+
+	rig_start(rig, "[defaults]\ndeadline-ms = 200\nhard-ms = 1000\n"
+		       "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	actor = actor_start(reader, NULL);
+	actor_join(&actor);
+
+	actor = actor_start(holder, NULL);
+	cue_wait(actor.channel, "written");
+	m = client(MAPSEAL_THREAD);
+	brk = break_range(m, "file", 0, 0, 0);
+	expect_eq(mapseal_break_account(brk, &account), 1);
+	expect_str(account->result, "revoked");
+	expect_str(account->fence, "fenced");
+	mapseal_break_end(brk);
+
+	cue(actor.channel, "go on");
+	cue_wait(actor.channel, "rogue");
+	check(path);
+	/* A reader that comes later sees the file, not the rogue's memory. */
+	seal = hold(m, "file", 0, 0, MAPSEAL_READ, 0);
+	bytes = mapseal_address(seal);
+	expect_eq(bytes[0], 'b');
+	expect(rig_same(bytes + 4096, 4096, SIZE - 4096, 1));
+	mapseal_seal_free(seal);
+
+	cue(actor.channel, "end");
+	expect_eq(waitpid(actor.pid, &status, 0), actor.pid);
+	brk = break_range(m, "file", 0, 0, 0);
+	mapseal_break_end(brk);
+	check(path);
+	mapseal_close(m);
+	rig_free(rig);
+	return 0;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A holder maps its memory a second time, where no userfaultfd can see it, is revoked, and goes on
+ * writing there: nothing of that reaches the file, then or later.
+ */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/system/rig.h"
+
+enum { SIZE = 2 * 1024 * 1024 };
+
+static int holder(int channel, void *data)
+{
+	struct mapseal *m = client(MAPSEAL_THREAD);
+	struct mapseal_seal *seal = hold(m, "file", 0, 0, MAPSEAL_WRITE, 0);
+	unsigned char *bytes = mapseal_address(seal), *rogue;
+
+	(void)data;
+	memset(bytes, 'b', 4096);
+	/* mremap of length 0 makes a second mapping of a shared one, and no descriptor is needed for it */
+	rogue = mremap(bytes, 0, SIZE, MREMAP_MAYMOVE);
+	expect(rogue != MAP_FAILED);
+	expect_eq(rogue[0], 'b');
+	cue(channel, "written");
+	cue_wait(channel, "go on");
+	memset(rogue, 'r', SIZE);
+	expect(msync(rogue, SIZE, MS_SYNC) == 0);
+	cue(channel, "rogue");
+	cue_wait(channel, "end");
+	memset(rogue, 'r', SIZE);
+	/* crash: what is found dirty at death must not be written either */
+	raise(SIGKILL);
+	return 0;
+}
+
+static void check(const char *path)
+{
+	static unsigned char bytes[SIZE];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	expect_eq(pread(fd, bytes, SIZE, 0), SIZE);
+	for (size_t n = 0; n < SIZE; n++)
+		expect(bytes[n] == (n < 4096 ? 'b' : rig_byte(1, n)));
+	close(fd);
+}
+
+int main(void)
+{
+	struct rig *rig = rig_new();
+	const char *path = rig_file(rig, "file", SIZE, 1);
+	const struct mapseal_account *account;
+	struct mapseal_break *brk;
+	struct actor actor;
+	struct mapseal *m;
+	int status;
+
+	rig_start(rig, "[defaults]\ndeadline-ms = 200\nhard-ms = 1000\n"
+		       "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	actor = actor_start(holder, NULL);
+	cue_wait(actor.channel, "written");
+	expect(kill(actor.pid, SIGSTOP) == 0);
+	expect_eq(waitpid(actor.pid, &status, WUNTRACED), actor.pid);
+	m = client(MAPSEAL_THREAD);
+	brk = break_range(m, "file", 0, 0, 0);
+	expect_eq(mapseal_break_account(brk, &account), 1);
+	expect_str(account->result, "revoked");
+	expect_str(account->fence, "fenced");
+	expect(kill(actor.pid, SIGCONT) == 0);
+	cue(actor.channel, "go on");
+	cue_wait(actor.channel, "rogue");
+	check(path);
+	/* a reader that comes later sees the file, not the rogue's memory */
+	mapseal_break_end(brk);
+	{
+		struct mapseal_seal *seal = hold(m, "file", 0, 0, MAPSEAL_READ, 0);
+
+		const unsigned char *bytes = mapseal_address(seal);
+
+		expect(rig_same(bytes + 4096, 4096, SIZE - 4096, 1));
+		mapseal_seal_free(seal);
+	}
+	cue(actor.channel, "end");
+	expect_eq(waitpid(actor.pid, &status, 0), actor.pid);
+	brk = break_range(m, "file", 0, 0, 0);
+	mapseal_break_end(brk);
+	check(path);
+	mapseal_close(m);
+	rig_free(rig);
+	return 0;
+}
