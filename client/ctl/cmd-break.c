@@ -100,6 +100,13 @@ static void tell(const struct breaking *b)
 	fflush(b->out);
 }
 
+static void lose(struct breaking *b)
+{
+	if (!b->gone)
+		ctl_complain("the supervisor is gone: nothing is held any more");
+	b->gone = true;
+}
+
 static void on_event(struct mapseal *m, const struct mapseal_event *e, void *data)
 {
 	struct breaking *b = data;
@@ -109,9 +116,8 @@ static void on_event(struct mapseal *m, const struct mapseal_event *e, void *dat
 		ctl_complain("the longest hold was reached: others may use the range from here on, "
 			     "though the command still runs");
 		b->expired = true;
-	} else if (e->type == MAPSEAL_EVENT_DISCONNECTED && !b->gone) {
-		ctl_complain("the supervisor is gone: nothing is held any more");
-		b->gone = true;
+	} else if (e->type == MAPSEAL_EVENT_DISCONNECTED) {
+		lose(b);
 	}
 }
 
@@ -159,7 +165,7 @@ static int loop(struct breaking *b)
 	for (;;) {
 		/* First, as what was taken in during the break does not make the descriptor readable again. */
 		if (p[0].fd >= 0 && mapseal_dispatch(b->m) < 0) {
-			b->gone = true;
+			lose(b);
 			p[0].fd = -1;
 		}
 		if (p[1].revents)

@@ -7,7 +7,6 @@
  * root, and may do more). Its exit status says whether everything is there without which nothing works.
  */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -109,15 +108,16 @@ static void print_json(const struct findings *f)
 static void print(const struct findings *f)
 {
 	static const struct column columns[] = {
-		{ "WHAT", false }, { "STATE", false }, { "SEEN", false }, { "SO", false },
+		{ "WHAT", false },
+		{ "STATE", false },
+		{ "WHAT FOLLOWS", false },
 	};
-	struct table *table = table_new(columns, 4);
+	struct table *table = table_new(columns, 3);
 
 	for (size_t i = 0; i < f->n; i++) {
 		table_cell(table, "%s", f->list[i].name);
 		table_cell(table, "%s", state_names[f->list[i].state]);
-		table_cell(table, "%s", f->list[i].detail);
-		table_cell(table, "%s", f->list[i].consequence);
+		table_cell(table, "%s (%s)", f->list[i].consequence, f->list[i].detail);
 	}
 	table_print(table, true, stdout);
 	table_free(table);
