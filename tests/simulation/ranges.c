@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What meets and disturbs what. No index, no shortcut: everything is looked at. */
+
+#include "tests/simulation/world.h"
+
+static const struct sim_object *object_of(const struct world *w, uint64_t id)
+{
+	for (size_t i = 0; i < w->n_objects; i++)
+		if (w->objects[i].id == id)
+			return &w->objects[i];
+	return NULL;
+}
+
+bool covers(const struct world *w, const struct sim_request *request, uint64_t object,
+	    uint64_t start, uint64_t end)
+{
+	switch (request->scope) {
+	case CORE_SCOPE_ALL:
+		return true;
+	case CORE_SCOPE_DEVICE:
+		return object_of(w, object)->device == request->device;
+	case CORE_SCOPE_OBJECT:
+		return request->object == object;
+	case CORE_SCOPE_RANGE:
+		break;
+	}
+	return request->object == object && overlap(request->start, request->end, start, end);
+}
+
+bool requests_meet(const struct world *w, const struct sim_request *a, const struct sim_request *b)
+{
+	if (a->scope <= CORE_SCOPE_OBJECT)
+		return covers(w, b, a->object, a->start, a->end);
+	if (b->scope <= CORE_SCOPE_OBJECT)
+		return covers(w, a, b->object, b->start, b->end);
+	return a->scope == CORE_SCOPE_ALL || b->scope == CORE_SCOPE_ALL || a->device == b->device;
+}
+
+bool in_force(const struct sim_seal *seal, uint64_t start, uint64_t end)
+{
+	if (seal->parked || seal->state == SIM_ENDING || !overlap(seal->start, seal->end, start, end))
+		return false;
+	if (!seal->fenced)
+		return true;
+	if (seal->state == SIM_FENCING)
+		return false;
+	/* A part of it was fenced for a return: what remains is at its sides. */
+	return overlap(seal->start, seal->return_start, start, end) ||
+	       overlap(seal->return_end, seal->end, start, end);
+}
+
+bool disturbs(const struct world *w, const struct sim_seal *seal, const struct sim_request *request)
+{
+	if (!covers(w, request, seal->object, seal->start, seal->end))
+		return false;
+	if (request->scope == CORE_SCOPE_RANGE ?
+		    !in_force(seal, request->start, request->end) :
+		    !in_force(seal, 0, CORE_INFINITY))
+		return false;
+	/* Breaks ask for their own session's seals as well. */
+	return (request->is_break || request->holder != seal->holder) &&
+	       table_conflict(seal, request->want) == SIM_RECALL;
+}
+
+/* ---- the line ---------------------------------------------------------------------------- */
+
+bool before(const struct sim_request *a, const struct sim_request *b)
+{
+	return a->rank < b->rank || (a->rank == b->rank && a->place < b->place);
+}
+
+bool clash(const struct sim_request *a, const struct sim_request *b)
+{
+	struct sim_seal seal = { .mode = a->mode, .kind = a->kind };
+	bool a_reads = a->is_break && a->want == CORE_WANT_FOREIGN_READ;
+	bool b_reads = b->is_break && b->want == CORE_WANT_FOREIGN_READ;
+
+	if (a->is_break && b->is_break)
+		return !a_reads || !b_reads;
+	if (a->is_break)
+		return clash(b, a);
+	if (b->is_break && !b_reads)
+		return true;
+	if (a->holder == b->holder && !b->is_break)
+		return (a->kind == CORE_WINDOW && a->mode == CORE_WRITE) ||
+		       (b->kind == CORE_WINDOW && b->mode == CORE_WRITE);
+	return table_conflict(&seal, b->want) != SIM_SHARE;
+}
+
+bool part_of(const struct world *w, const struct sim_request *request,
+	     const struct sim_request *hold)
+{
+	uint64_t token = request->token;
+
+	while (token) {
+		uint64_t next = 0;
+
+		if (token == hold->own_token)
+			return true;
+		for (size_t i = 0; i < w->n_requests; i++)
+			if (w->requests[i].held && w->requests[i].own_token == token)
+				next = w->requests[i].token;
+		token = next;
+	}
+	return false;
+}
+
+struct sim_request parked_request(const struct sim_seal *seal)
+{
+	return (struct sim_request){
+		.id = seal->id, .place = seal->parked_at, .rank = seal->parked_at,
+		.holder = seal->holder, .scope = CORE_SCOPE_RANGE, .object = seal->object,
+		.start = seal->start, .end = seal->end, .mode = seal->mode, .kind = seal->kind,
+		.want = table_want(seal->kind, seal->mode), .flags = seal->flags,
+	};
+}
+
+bool blocked(const struct world *w, uint64_t process)
+{
+	if (w->blocked[process])
+		return true;
+	for (size_t i = 0; i < w->n_requests; i++)
+		if ((w->requests[i].flags & CORE_F_GUARD) && w->requests[i].process == process)
+			return true;
+	return false;
+}
+
+static bool stands_in_the_way(const struct world *w, const struct sim_request *other,
+			      const struct sim_request *request)
+{
+	if (other->id == request->id || other->avail || !requests_meet(w, other, request))
+		return false;
+	if (other->held)
+		return !part_of(w, request, other);
+	return before(other, request) && clash(other, request);
+}
+
+/* Whether an earlier one's recall of @seal runs over where @request wants to be. */
+static bool recall_in_the_way(const struct world *w, const struct sim_seal *seal,
+			      const struct sim_request *request)
+{
+	if (request->is_break || !covers(w, request, seal->object, seal->start, seal->end))
+		return false;
+	for (size_t i = 0; i < w->n_requests; i++) {
+		const struct sim_request *other = &w->requests[i];
+
+		if (other->id != request->id && !other->held && !other->avail &&
+		    before(other, request) && requests_meet(w, other, request) &&
+		    disturbs(w, seal, other))
+			return true;
+	}
+	return false;
+}
+
+bool in_the_way(struct world *w, const struct sim_request *request)
+{
+	for (size_t i = 0; i < w->n_requests; i++)
+		if (stands_in_the_way(w, &w->requests[i], request))
+			return true;
+	for (size_t i = 0; i < w->n_seals; i++) {
+		const struct sim_seal *seal = &w->seals[i];
+		struct sim_request parked;
+
+		if (disturbs(w, seal, request) || recall_in_the_way(w, seal, request))
+			return true;
+		if (request->want == CORE_WANT_FOREIGN_READ && request->is_break &&
+		    covers(w, request, seal->object, seal->start, seal->end) &&
+		    in_force(seal, 0, CORE_INFINITY) &&
+		    table_conflict(seal, request->want) == SIM_FLUSH &&
+		    seal->flushed < request->place)
+			return true;
+		if (seal->state != SIM_PARKED || seal->returning)
+			continue;
+		parked = parked_request(seal);
+		if (stands_in_the_way(w, &parked, request))
+			return true;
+	}
+	return other_request(w, 0, request);
+}
+
+struct search {
+	struct world *w;
+	uint64_t id;
+	const struct sim_request *over;
+	bool found;
+};
+
+static bool is_other(const struct core_request_view *view, void *data)
+{
+	struct search *search = data;
+
+	if (!view->is_break || world_request(search->w, view->id))
+		return true;
+	search->found = search->id ? view->id == search->id :
+				     covers(search->w, search->over, view->object, view->start,
+					    view->end);
+	return !search->found;
+}
+
+/* A RECALL_ANY that is carried through makes requests of the core's own. They can only be seen by
+ * asking it: the one called @id, or any that meets @over. */
+bool other_request(struct world *w, uint64_t id, const struct sim_request *over)
+{
+	struct search search = { .w = w, .id = id, .over = over };
+
+	core_request_each(w->core, is_other, &search);
+	return search.found;
+}
