@@ -10,13 +10,13 @@ dist_man_MANS += \
 EXTRA_DIST += %D%/architecture.md
 
 # The demonstration; `make demo` runs it.
-EXTRA_PROGRAMS = %D%/examples/demo
+EXTRA_PROGRAMS += %D%/examples/demo
 doc_examples_demo_SOURCES = \
 	%D%/examples/demo.c \
 	%D%/examples/actors.h %D%/examples/actors.c \
 	%D%/examples/stage.h %D%/examples/stage.c
 doc_examples_demo_LDADD = libmapseal.la
-CLEANFILES += $(EXTRA_PROGRAMS)
+CLEANFILES += %D%/examples/demo
 
 .PHONY: demo
 demo: mapseald$(EXEEXT) %D%/examples/demo$(EXEEXT)

@@ -17,7 +17,7 @@ proto_generate_LDADD = %D%/libproto.la
 
 # Both are made where the build is and depend on nothing but the table.
 man_MANS += doc/mapseal-protocol.7
-noinst_DATA = tests/fuzz/protocol.dict
+noinst_DATA += tests/fuzz/protocol.dict
 CLEANFILES += doc/mapseal-protocol.7 tests/fuzz/protocol.dict
 
 doc/mapseal-protocol.7: %D%/generate$(EXEEXT)
