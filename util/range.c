@@ -80,7 +80,8 @@ const char *range_error_text(int error)
 	case RANGE_TOO_LARGE:
 		return "a number is larger than any file offset (9223372036854775807)";
 	case RANGE_OVERFLOW:
-		return "OFFSET and LENGTH together are larger than any file offset (9223372036854775807)";
+		return "OFFSET and LENGTH together are larger than any file offset "
+		       "(9223372036854775807)";
 	case RANGE_NO_BYTES:
 		return "the range holds no bytes (END is exclusive)";
 	case RANGE_BACKWARDS:

@@ -15,15 +15,15 @@ struct range {
 
 /* What was wrong with a range; 0 is nothing. range_error_text() has the words. */
 enum range_error {
-	RANGE_EMPTY = 1,  /* no text at all */
-	RANGE_FORM,	  /* neither form, or a number missing */
-	RANGE_NEGATIVE,	  /* a number below 0 */
-	RANGE_NUMBER,	  /* something that is no number */
-	RANGE_SUFFIX,	  /* other than K M G */
-	RANGE_TOO_LARGE,  /* a number over RANGE_MAX */
-	RANGE_OVERFLOW,	  /* OFFSET + LENGTH over RANGE_MAX */
-	RANGE_NO_BYTES,	  /* LENGTH 0, or END equal to OFFSET */
-	RANGE_BACKWARDS,  /* END before OFFSET */
+	RANGE_EMPTY = 1, /* no text at all */
+	RANGE_FORM,	 /* neither form, or a number missing */
+	RANGE_NEGATIVE,	 /* a number below 0 */
+	RANGE_NUMBER,	 /* something that is no number */
+	RANGE_SUFFIX,	 /* other than K M G */
+	RANGE_TOO_LARGE, /* a number over RANGE_MAX */
+	RANGE_OVERFLOW,	 /* OFFSET + LENGTH over RANGE_MAX */
+	RANGE_NO_BYTES,	 /* LENGTH 0, or END equal to OFFSET */
+	RANGE_BACKWARDS, /* END before OFFSET */
 };
 
 /* 0, or an enum range_error; *@ret is then untouched. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Parsing is strict, since what is parsed decides which bytes of a file are taken from somebody: strtoull() would
- * take " -1" for a very large number, and "10Q" for ten. Nothing here allocates, and nothing looks at
- * the locale.
+ * Parsing is strict, since what is parsed decides which bytes of a file are taken from somebody:
+ * strtoull() would take " -1" for a very large number, and "10Q" for ten. Nothing here allocates,
+ * and nothing looks at the locale.
  */
 
 #include "util/units.h"

@@ -18,8 +18,8 @@ enum units_error {
 };
 
 /*
- * Parses the @n bytes at @text: decimal digits, then perhaps K, M or G. No sign, no space, no fraction.
- * 0, or an enum units_error; more than @max is UNITS_TOO_LARGE.
+ * Parses the @n bytes at @text: decimal digits, then perhaps K, M or G. No sign, no space, no
+ * fraction. 0, or an enum units_error; more than @max is UNITS_TOO_LARGE.
  */
 int units_parse_size(const char *text, size_t n, uint64_t max, uint64_t *ret);
 

@@ -3,13 +3,14 @@
 /*
  * mapsealctl break: a breaker from the shell.
  *
- * Without a COMMAND it recalls what is in the way and ends; the range is free at that moment and nothing keeps it so. With one
- * it holds the range free while the COMMAND runs, as a kernel would hold the inode lock, and hands it the
- * hold's token, so that what it starts does not wait for us.
+ * Without a COMMAND it recalls what is in the way and ends; the range is free at that moment and
+ * nothing keeps it so. With one it holds the range free while the COMMAND runs, as a kernel would
+ * hold the inode lock, and hands it the hold's token, so that what it starts does not wait for us.
  *
- * The account is always told, of refused breaks too: on standard output, or, beside a COMMAND, whose output it would
- * spoil, on standard error. A hold that expires does not kill the COMMAND, which may be half way through what it does:
- * it is warned of, and a success that was not under the hold is not passed on as one.
+ * The account is always told, of refused breaks too: on standard output, or, beside a COMMAND,
+ * whose output it would spoil, on standard error. A hold that expires does not kill the COMMAND,
+ * which may be half way through what it does: it is warned of, and a success that was not under the
+ * hold is not passed on as one.
  *
  * A read is announced rather than held off: others flush and go on, so there is no hold.
  */
@@ -38,9 +39,12 @@ struct breaking {
 };
 
 static const struct option_choice wants[] = {
-	{ "write", MAPSEAL_WANT_WRITE },   { "layout", MAPSEAL_WANT_LAYOUT },
-	{ "read", MAPSEAL_WANT_READ },	   { "map", MAPSEAL_WANT_MAP },
-	{ "map-write", MAPSEAL_WANT_MAP_WRITE }, { "extend", MAPSEAL_WANT_EXTEND },
+	{ "write", MAPSEAL_WANT_WRITE },
+	{ "layout", MAPSEAL_WANT_LAYOUT },
+	{ "read", MAPSEAL_WANT_READ },
+	{ "map", MAPSEAL_WANT_MAP },
+	{ "map-write", MAPSEAL_WANT_MAP_WRITE },
+	{ "extend", MAPSEAL_WANT_EXTEND },
 	{ NULL, 0 },
 };
 
@@ -91,8 +95,8 @@ static void tell(const struct breaking *b)
 	render_text(b->out, b->object);
 	fprintf(b->out, " %s for %s: %s after %s, %zu %s in the way",
 		range_format(b->request.offset, b->request.length, range), b->want,
-		mapseal_break_outcome(b->brk),
-		units_format_ms(mapseal_break_ms(b->brk), took), n, n == 1 ? "seal" : "seals");
+		mapseal_break_outcome(b->brk), units_format_ms(mapseal_break_ms(b->brk), took), n,
+		n == 1 ? "seal" : "seals");
 	if (hold_ms)
 		fprintf(b->out, "; held free for at most %s", units_format_ms(hold_ms, hold));
 	fputc('\n', b->out);
@@ -163,7 +167,7 @@ static int loop(struct breaking *b)
 	};
 
 	for (;;) {
-		/* First, as what was taken in during the break does not make the descriptor readable again. */
+		/* First: what was taken in before does not make the descriptor readable. */
 		if (p[0].fd >= 0 && mapseal_dispatch(b->m) < 0) {
 			lose(b);
 			p[0].fd = -1;
@@ -267,7 +271,8 @@ COMMAND_FN(cmd_break)
 		.flags = (no_wait ? (unsigned int)MAPSEAL_BREAK_NO_WAIT : 0) |
 			 (will_change ? (unsigned int)MAPSEAL_BREAK_MAP_WILL_CHANGE : 0) |
 			 (rest.command && want != MAPSEAL_WANT_READ ?
-				  (unsigned int)MAPSEAL_BREAK_HOLD : 0),
+				  (unsigned int)MAPSEAL_BREAK_HOLD :
+				  0),
 		.wait_ms = wait_ms,
 		.hold_ms = hold_ms,
 	};
@@ -278,7 +283,8 @@ COMMAND_FN(cmd_break)
 		tell(&b);
 	if (r < 0)
 		return ctl_fail(r);
-	/* The proof is given; an open descriptor of ours would only be one more outsider on the file. */
+	/* The proof is given; an open descriptor of ours would only be one more outsider on the
+	 * file. */
 	fd = fd_close(fd);
 	return rest.command ? run_command(&b, rest.command) : EXIT_OK;
 }

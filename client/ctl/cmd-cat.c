@@ -3,19 +3,21 @@
 /*
  * mapsealctl cat: the bytes of an object, as they were at one moment.
  *
- * One READ seal covers the whole range, so that every byte is of the moment of the grant; a chunk at a time is
- * brought in and written from the window itself. What has been written out is given back in large steps: those bytes
- * may change from then on, those still to come may not, so the output stays whole while neither we nor the supervisor
- * keep a large object in memory, and breakers of its beginning need not wait for its end.
+ * One READ seal covers the whole range, so that every byte is of the moment of the grant; a chunk
+ * at a time is brought in and written from the window itself. What has been written out is given
+ * back in large steps: those bytes may change from then on, those still to come may not, so the
+ * output stays whole while neither we nor the supervisor keep a large object in memory, and
+ * breakers of its beginning need not wait for its end.
  *
- * If the seal is recalled in the middle, the rest could only be had in a later state, and the output would be torn. It
- * ends there, says so, and the exit status tells.
+ * If the seal is recalled in the middle, the rest could only be had in a later state, and the
+ * output would be torn. It ends there, says so, and the exit status tells.
  *
- * A reader that does not read must not keep the seal from being returned: on anything but a file it is waited for
- * outside mapseal_enter(), and then given no more than a pipe takes without blocking.
+ * A reader that does not read must not keep the seal from being returned: on anything but a file it
+ * is waited for outside mapseal_enter(), and then given no more than a pipe takes without blocking.
  *
- * write(2) and not a copy: should the seal be revoked under us, the kernel answers EFAULT where a load would
- * be SIGBUS. Without kernel-faults it also answers EFAULT for a page that was dropped again, hence the second look.
+ * write(2) and not a copy: should the seal be revoked under us, the kernel answers EFAULT where a
+ * load would be SIGBUS. Without kernel-faults it also answers EFAULT for a page that was dropped
+ * again, hence the second look.
  */
 
 #include <errno.h>
@@ -35,8 +37,9 @@
 #define FRUITLESS_MAX 64 /* times in a row that a populated page was gone again */
 
 struct output {
+	struct mapseal *m;
 	struct mapseal_seal *seal;
-	bool waits;	    /* not a file: may block */
+	bool waits; /* not a file: may block */
 	uint64_t position, end, populated, returned;
 	unsigned int fruitless;
 };
@@ -48,6 +51,12 @@ static uint64_t page_mask(void)
 
 static int torn(const struct output *o, uint64_t start)
 {
+	struct mapseal_status status;
+	int r = mapseal_get_status(o->m, &status);
+
+	/* A supervisor that went away takes seals with it, which is another thing to be told. */
+	if (r == -ECONNRESET)
+		return ctl_fail(r);
 	ctl_complain("the seal was taken back after %" PRIu64
 		     " bytes; what follows may have changed, so the output ends here",
 		     o->position - start);
@@ -73,7 +82,8 @@ static int wait_for_reader(void)
 	return EXIT_OK;
 }
 
-/* Inside mapseal_enter(): writes what can be written at once. Returns bytes, or a negative errno. */
+/* Inside mapseal_enter(): writes what can be written at once. Returns bytes, or a negative errno.
+ */
 static int64_t write_some(struct output *o)
 {
 	uint64_t n = o->end - o->position;
@@ -163,7 +173,8 @@ static int copy_out(struct output *o)
 }
 
 /* The object's size, asked of an export by holding a seal that is sure to fit for a moment. */
-static int size_of(struct mapseal *m, struct mapseal_request request, uint64_t offset, uint64_t *ret)
+static int size_of(struct mapseal *m, struct mapseal_request request, uint64_t offset,
+		   uint64_t *ret)
 {
 	_cleanup_(mapseal_seal_freep) struct mapseal_seal *seal = NULL;
 	uint64_t page = page_mask() + 1;
@@ -179,8 +190,8 @@ static int size_of(struct mapseal *m, struct mapseal_request request, uint64_t o
 }
 
 /*
- * Seals lie on page boundaries, but for the object's end; people's ranges need not. The seal is widened to pages
- * here, which for the last page means to the object's end.
+ * Seals lie on page boundaries, but for the object's end; people's ranges need not. The seal is
+ * widened to pages here, which for the last page means to the object's end.
  */
 static int acquire(struct mapseal *m, const struct object *object, int fd,
 		   struct mapseal_seal **ret)
@@ -220,7 +231,7 @@ static int acquire(struct mapseal *m, const struct object *object, int fd,
 static int cat(struct mapseal *m, const struct object *object, int fd)
 {
 	_cleanup_(mapseal_seal_freep) struct mapseal_seal *seal = NULL;
-	struct output o = { 0 };
+	struct output o = { .m = m };
 	struct stat st;
 	int r;
 

@@ -3,8 +3,9 @@
 /*
  * mapsealctl doctor: what this kernel offers, each line with what follows from it.
  *
- * It needs no supervisor, changes nothing, and works for any user; what it says holds for who asks (the supervisor is usually
- * root, and may do more). Its exit status says whether everything is there without which nothing works.
+ * It needs no supervisor, changes nothing, and works for any user; what it says holds for who asks
+ * (the supervisor is usually root, and may do more). Its exit status says whether everything is
+ * there without which nothing works.
  */
 
 #include <fcntl.h>

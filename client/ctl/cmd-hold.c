@@ -3,12 +3,13 @@
 /*
  * mapsealctl hold: a cooperative holder from the shell.
  *
- * It holds one seal and touches none of its bytes, so a recall can be answered at once: the whole seal is returned, even
- * if a part was asked for, since "held until recalled" is what a script can wait for. The connection, the signals
- * and the COMMAND are descriptors in one poll loop; there is no other thread.
+ * It holds one seal and touches none of its bytes, so a recall can be answered at once: the whole
+ * seal is returned, even if a part was asked for, since "held until recalled" is what a script can
+ * wait for. The connection, the signals and the COMMAND are descriptors in one poll loop; there is
+ * no other thread.
  *
- * Lines about the seal go to standard output, or, beside a COMMAND, whose output must not be mixed with ours, to
- * standard error.
+ * Lines about the seal go to standard output, or, beside a COMMAND, whose output must not be mixed
+ * with ours, to standard error.
  */
 
 #include <errno.h>
@@ -155,7 +156,8 @@ static void on_event(struct mapseal *m, const struct mapseal_event *e, void *dat
 		break;
 	case MAPSEAL_EVENT_RECALL_ANY:
 		if (e->keep == 0 && h->seal)
-			mapseal_return(h->seal, mapseal_offset(h->seal), mapseal_length(h->seal), 0);
+			mapseal_return(h->seal, mapseal_offset(h->seal), mapseal_length(h->seal),
+				       0);
 		break;
 	case MAPSEAL_EVENT_RETURNED:
 	case MAPSEAL_EVENT_PARKED:
@@ -196,7 +198,7 @@ static void dispatch(struct hold *h)
 	}
 }
 
-/* The COMMAND has ended. Its own failure is told first; a success that was not under the seal is none. */
+/* The COMMAND has ended. Its failure is told first; success that was not under the seal is none. */
 static int conclude(struct hold *h)
 {
 	bool early = h->over;
@@ -217,7 +219,7 @@ static int loop(struct hold *h, bool has_command)
 	};
 
 	for (;;) {
-		/* First, as what was taken in during the acquire does not make the descriptor readable again. */
+		/* First: what was taken in before does not make the descriptor readable. */
 		dispatch(h);
 		if (p[2].revents)
 			return conclude(h);
@@ -261,12 +263,12 @@ static void hold_done(struct hold *h)
 
 COMMAND_FN(cmd_hold)
 {
-	static const struct option_choice modes[] = {
-		{ "read", MAPSEAL_READ }, { "write", MAPSEAL_WRITE }, { NULL, 0 }
-	};
-	static const struct option_choice kinds[] = {
-		{ "window", MAPSEAL_WINDOW }, { "direct", MAPSEAL_DIRECT }, { NULL, 0 }
-	};
+	static const struct option_choice modes[] = { { "read", MAPSEAL_READ },
+						      { "write", MAPSEAL_WRITE },
+						      { NULL, 0 } };
+	static const struct option_choice kinds[] = { { "window", MAPSEAL_WINDOW },
+						      { "direct", MAPSEAL_DIRECT },
+						      { NULL, 0 } };
 	int mode = MAPSEAL_READ, kind = MAPSEAL_WINDOW;
 	bool no_wait = false, pinnable = false;
 	uint32_t wait_ms = 0;
@@ -280,7 +282,9 @@ COMMAND_FN(cmd_hold)
 	};
 	_cleanup_(hold_done) struct hold h = { .run = RUN_INIT };
 	struct mapseal_options wanted = { .on_event = on_event, .data = &h };
-	struct mapseal_request request = { .size = sizeof(request), .on_recall = on_recall, .data = &h };
+	struct mapseal_request request = { .size = sizeof(request),
+					   .on_recall = on_recall,
+					   .data = &h };
 	_cleanup_(mapseal_closep) struct mapseal *m = NULL;
 	_cleanup_(object_done) struct object object = { 0 };
 	_cleanup_fd_ int fd = -1;

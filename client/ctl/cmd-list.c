@@ -3,8 +3,9 @@
 /*
  * mapsealctl list, and show: who holds what, and (list --breaks) who waits for whom.
  *
- * The callbacks of a listing may call nothing of the library, and call nothing of it: they fill an array or a table,
- * which is printed when the listing is complete, so that a failure in the middle prints no half of it.
+ * The callbacks of a listing may call nothing of the library, and call nothing of it: they fill an
+ * array or a table, which is printed when the listing is complete, so that a failure in the middle
+ * prints no half of it.
  */
 
 #include <inttypes.h>
@@ -23,9 +24,9 @@ struct listing {
 };
 
 static const struct column seal_columns[] = {
-	{ "ID", true },	     { "OBJECT", false }, { "RANGE", false },	{ "MODE", false },
-	{ "KIND", false },   { "STATE", false },  { "SEQ", true },	{ "GUARD", false },
-	{ "PID", true },     { "UID", true },	  { "COMMAND", false }, { "HELD", true },
+	{ "ID", true },	   { "OBJECT", false }, { "RANGE", false },   { "MODE", false },
+	{ "KIND", false }, { "STATE", false },	{ "SEQ", true },      { "GUARD", false },
+	{ "PID", true },   { "UID", true },	{ "COMMAND", false }, { "HELD", true },
 	{ "DIRTY", true },
 };
 
@@ -56,9 +57,9 @@ static int add_seal(const struct mapseal_seal_info *info, void *data)
 }
 
 static const struct column break_columns[] = {
-	{ "ID", true },	     { "OBJECT", false }, { "RANGE", false }, { "WANTS", false },
-	{ "STATE", false },  { "PID", true },	  { "UID", true },    { "COMMAND", false },
-	{ "SINCE", true },   { "WAITS FOR", false },
+	{ "ID", true },	    { "OBJECT", false },    { "RANGE", false }, { "WANTS", false },
+	{ "STATE", false }, { "PID", true },	    { "UID", true },	{ "COMMAND", false },
+	{ "SINCE", true },  { "WAITS FOR", false },
 };
 
 static int add_break(const struct mapseal_break_info *info, void *data)
@@ -109,7 +110,8 @@ COMMAND_FN(cmd_list)
 {
 	bool breaks = false;
 	const struct option_spec options[] = {
-		OPTION_FLAG('b', "breaks", &breaks, "breaks and waiters, and the seals in their way"),
+		OPTION_FLAG('b', "breaks", &breaks,
+			    "breaks and waiters, and the seals in their way"),
 		OPTION_END,
 	};
 	_cleanup_(mapseal_closep) struct mapseal *m = NULL;
@@ -125,8 +127,8 @@ COMMAND_FN(cmd_list)
 	if (ctl->json)
 		l.array = json_new_array();
 	else if (breaks)
-		l.table = table_new(break_columns,
-				    sizeof(break_columns) / sizeof(break_columns[0]));
+		l.table =
+			table_new(break_columns, sizeof(break_columns) / sizeof(break_columns[0]));
 	else
 		l.table = table_new(seal_columns, sizeof(seal_columns) / sizeof(seal_columns[0]));
 
@@ -177,7 +179,8 @@ static int show_seal(const struct mapseal_seal_info *info, void *data)
 	table_cell(t, "holder");
 	table_cell(t, "pid %d (%s), uid %u", (int)info->pid, info->comm, (unsigned int)info->uid);
 	show_row(t, "held for", units_format_ms(info->held_ms, buf));
-	show_row(t, "is taken in", info->deadline_ms ? units_format_ms(info->deadline_ms, buf) : "-");
+	show_row(t, "is taken in",
+		 info->deadline_ms ? units_format_ms(info->deadline_ms, buf) : "-");
 	show_row(t, "written, not yet clean", units_format_bytes(info->dirty, buf));
 	show_row(t, "pinnable", info->pinnable ? "yes" : "no");
 	show_row(t, "transparent", info->transparent ? "yes" : "no");

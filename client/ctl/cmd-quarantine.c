@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * mapsealctl quarantine: how owners get at bytes that could not be written when a break had to go on.
+ * mapsealctl quarantine: how owners get at bytes that could not be written when a break had to go
+ * on.
  *
- * "read" writes them as they would lie in the file, from the entry's offset on. What was not written is a hole: in a plain
- * file on standard output it is skipped, so that reading into an existing file at the right place changes only
- * what the holder had changed; anywhere else it is zeros. Nothing is dropped by reading.
+ * "read" writes them as they would lie in the file, from the entry's offset on. What was not
+ * written is a hole: in a plain file on standard output it is skipped, so that reading into an
+ * existing file at the right place changes only what the holder had changed; anywhere else it is
+ * zeros. Nothing is dropped by reading.
  */
 
 #include <errno.h>
@@ -52,8 +54,8 @@ static int add_entry(const struct mapseal_quarantine_info *info, void *data)
 static int list(const struct ctl *ctl, struct mapseal *m)
 {
 	static const struct column columns[] = {
-		{ "ID", true },	    { "SEAL", true },	{ "OBJECT", false }, { "RANGE", false },
-		{ "BYTES", true },  { "ERROR", false }, { "UID", true },     { "AGE", true },
+		{ "ID", true },	   { "SEAL", true },   { "OBJECT", false }, { "RANGE", false },
+		{ "BYTES", true }, { "ERROR", false }, { "UID", true },	    { "AGE", true },
 	};
 	struct listing l = { 0 };
 	int r;
@@ -202,7 +204,8 @@ COMMAND_FN(cmd_quarantine)
 		return ctl_misuse("quarantine %s: %s", what,
 				  reads || drops ? "an ID is missing" : "it takes no ID");
 	if ((reads || drops) && ctl->json)
-		return ctl_misuse("quarantine %s: what it prints is no JSON; leave --json out", what);
+		return ctl_misuse("quarantine %s: what it prints is no JSON; leave --json out",
+				  what);
 	if (reads || drops) {
 		ret = ctl_id(rest.operands[1], &id);
 		if (ret)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * mapsealctl watch: a line for every change, flushed at once, until interrupted or nobody reads any more.
+ * mapsealctl watch: a line for every change, flushed at once, until interrupted or nobody reads any
+ * more.
  *
- * The first line says that the watch has begun: what happens after it was printed is reported, which is
- * what a script needs to know before it does something worth watching.
+ * The first line says that the watch has begun: what happens after it was printed is reported,
+ * which is what a script needs to know before it does something worth watching.
  */
 
 #include <errno.h>

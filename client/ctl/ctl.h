@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the commands of mapsealctl share: the global options, the exit statuses, how arguments are taken, how
- * a connection is made and how failure is told.
+ * What the commands of mapsealctl share: the global options, the exit statuses, how arguments are
+ * taken, how a connection is made and how failure is told.
  */
 
 #include <stdbool.h>
@@ -23,13 +23,13 @@ enum exit_status {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_NO_SUPERVISOR = 3,
-	EXIT_LATER = 4,	    /* held by somebody: EAGAIN, EBUSY */
-	EXIT_DENIED = 5,    /* EACCES, EPERM, ETXTBSY */
+	EXIT_LATER = 4,	 /* held by somebody: EAGAIN, EBUSY */
+	EXIT_DENIED = 5, /* EACCES, EPERM, ETXTBSY */
 	EXIT_TIMED_OUT = 6,
-	EXIT_REVOKED = 7,   /* what was held ended before it should have */
+	EXIT_REVOKED = 7, /* what was held ended before it should have */
 	EXIT_CANNOT_RUN = 126,
 	EXIT_NOT_FOUND = 127,
-	EXIT_SIGNAL = 128,  /* + the signal */
+	EXIT_SIGNAL = 128, /* + the signal */
 };
 
 struct ctl {

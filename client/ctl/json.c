@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * JSON of everything that mapsealctl shows. Strings that other users chose are made valid UTF-8 first, as json-c passes
- * bytes through and a reader would refuse the whole document.
+ * JSON of everything that mapsealctl shows. Strings that other users chose are made valid UTF-8
+ * first, as json-c passes bytes through and a reader would refuse the whole document.
  */
 
 #include "client/ctl/json.h"
@@ -207,7 +207,8 @@ struct json_object *json_status(const struct mapseal_status *status)
 
 static void print(struct json_object *value, int flags, FILE *f)
 {
-	const char *text = json_object_to_json_string_ext(value, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text =
+		json_object_to_json_string_ext(value, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
 
 	if (!text)
 		render_no_memory();

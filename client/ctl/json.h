@@ -13,7 +13,8 @@
 
 struct json_object *json_new_object(void);
 struct json_object *json_new_array(void);
-void json_add(struct json_object *object, const char *name, struct json_object *value); /* takes it over */
+void json_add(struct json_object *object, const char *name,
+	      struct json_object *value); /* takes it over */
 void json_add_string(struct json_object *object, const char *name, const char *text);
 void json_add_u64(struct json_object *object, const char *name, uint64_t value);
 void json_add_bool(struct json_object *object, const char *name, bool value);

@@ -3,9 +3,10 @@
 /*
  * mapsealctl: the table of commands, and the way to them.
  *
- * The global options are taken in two places by the same table: before the command here, and after it, together with the
- * command's own, in ctl_arguments(). A command returns its exit status; nothing but render_no_memory() ends the
- * program elsewhere, so that seals and break holds are always given back.
+ * The global options are taken in two places by the same table: before the command here, and after
+ * it, together with the command's own, in ctl_arguments(). A command returns its exit status;
+ * nothing but render_no_memory() ends the program elsewhere, so that seals and break holds are
+ * always given back.
  */
 
 #include <stdio.h>
@@ -50,7 +51,8 @@ static void help(struct ctl *ctl)
 	struct option_spec table[5];
 
 	printf("mapsealctl [OPTION ...] COMMAND ...\n\n"
-	       "Looks at, holds and breaks seals on files' memory lent by mapseald(8).\n\nCommands:\n");
+	       "Looks at, holds and breaks seals on files' memory lent by mapseald(8).\n\n"
+	       "Commands:\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		printf("  %-12s  %s\n", commands[i].name, commands[i].summary);
 	printf("\nOptions:\n");
@@ -80,15 +82,16 @@ bool ctl_arguments(struct ctl *ctl, const struct command *self, const struct opt
 		*ret_status = EXIT_OK;
 		return false;
 	}
-	if (rest.n_operands < min || rest.n_operands > max) {
-		*ret_status =
-			rest.n_operands < min ?
-				ctl_misuse("%s: something is missing: mapsealctl %s %s", self->name,
-					   self->name, self->synopsis) :
-				ctl_misuse("%s: '%.60s' is too much%s", self->name,
-					   rest.operands[max],
-					   flags & OPTIONS_COMMAND ?
-						   "; a command to run comes after --" : "");
+	if (rest.n_operands < min) {
+		*ret_status = ctl_misuse("%s: something is missing: mapsealctl %s %s", self->name,
+					 self->name, self->synopsis);
+		return false;
+	}
+	if (rest.n_operands > max) {
+		const char *hint = flags & OPTIONS_COMMAND ? "; a command to run comes after --" : "";
+
+		*ret_status = ctl_misuse("%s: '%.60s' is too much%s", self->name,
+					 rest.operands[max], hint);
 		return false;
 	}
 	if (rest.command && !rest.command[0]) {
@@ -96,8 +99,8 @@ bool ctl_arguments(struct ctl *ctl, const struct command *self, const struct opt
 		return false;
 	}
 	if (ctl->json && flags & CTL_NO_JSON) {
-		*ret_status = ctl_misuse("%s: what it prints is no JSON; leave --json out",
-					 self->name);
+		*ret_status =
+			ctl_misuse("%s: what it prints is no JSON; leave --json out", self->name);
 		return false;
 	}
 	*ret = rest;
@@ -112,8 +115,9 @@ static int run(struct ctl *ctl, char **argv)
 
 	global_options(ctl, table);
 	if (options_parse(table, NULL, argv, OPTIONS_STOP, &rest, error))
-		return ctl_misuse("%s (the options of a command come after it; see mapsealctl --help)",
-				  error);
+		return ctl_misuse(
+			"%s (the options of a command come after it; see mapsealctl --help)",
+			error);
 	if (ctl->version) {
 		printf("mapsealctl %s\n", PACKAGE_VERSION);
 		return EXIT_OK;

@@ -3,10 +3,11 @@
 /*
  * What the user means by OBJECT[:RANGE].
  *
- * File names may hold colons, so a path that exists is never split. A directory is no object, so one that happens to
- * bear the name of an export does not hide it; a file does, and "an existing file wins" is the whole rule.
- * Only regular files are opened: opening a FIFO waits, opening a device may move it. The supervisor
- * judges the descriptor for itself; this is about what the opening does here.
+ * File names may hold colons, so a path that exists is never split. A directory is no object, so
+ * one that happens to bear the name of an export does not hide it; a file does, and "an existing
+ * file wins" is the whole rule. Only regular files are opened: opening a FIFO waits, opening a
+ * device may move it. The supervisor judges the descriptor for itself; this is about what the
+ * opening does here.
  */
 
 #include "client/ctl/object.h"
@@ -47,7 +48,8 @@ int object_parse(const char *text, struct object *ret, char error[OBJECT_ERROR_M
 		snprintf(error, OBJECT_ERROR_MAX, "the object's name is empty");
 		return 1;
 	}
-	/* A directory of an export's name does not make "export:0-4K" a path: only the full text counts. */
+	/* A directory of an export's name does not make "export:0-4K" a path: only the full text
+	 * counts. */
 	if (!exists(text))
 		colon = strrchr(text, ':');
 	if (colon == text) {
@@ -107,13 +109,13 @@ int object_open(const struct object *object, bool writable, int *ret_fd, int *re
 		goto fail;
 	if (!S_ISREG(st.st_mode)) {
 		*ret_error = EINVAL;
-		snprintf(error, OBJECT_ERROR_MAX, "'%.200s' is %s; only regular files can be sealed",
-			 object->name, type_name(st.st_mode));
+		snprintf(error, OBJECT_ERROR_MAX,
+			 "'%.200s' is %s; only regular files can be sealed", object->name,
+			 type_name(st.st_mode));
 		return 1;
 	}
 	/* It may have been replaced since: O_NONBLOCK then keeps the open itself from waiting. */
-	fd = open(object->name,
-		  (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = open(object->name, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		goto fail;
 	*ret_fd = fd;

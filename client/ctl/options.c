@@ -2,11 +2,12 @@
 
 /*
  * The option parser. It is of its own because getopt_long() abbreviates names, prints by itself,
- * keeps its state in globals and cannot be told that options of the program may also follow the command.
+ * keeps its state in globals and cannot be told that options of the program may also follow the
+ * command.
  *
- * A word that begins with "-" is an option until "--" is seen, and "-" alone is an operand. An option that no table
- * knows is refused, as is a value for a flag, a missing value and an empty one. A repeated option takes its
- * last value. Nothing is printed here but the help.
+ * A word that begins with "-" is an option until "--" is seen, and "-" alone is an operand. An
+ * option that no table knows is refused, as is a value for a flag, a missing value and an empty
+ * one. A repeated option takes its last value. Nothing is printed here but the help.
  */
 
 #include "client/ctl/options.h"
@@ -22,8 +23,8 @@ struct parser {
 	char *error;
 };
 
-__attribute__((__format__(__printf__, 2, 3))) static int refuse(struct parser *p, const char *format,
-								...)
+__attribute__((__format__(__printf__, 2, 3))) static int refuse(struct parser *p,
+								const char *format, ...)
 {
 	va_list ap;
 
@@ -33,7 +34,8 @@ __attribute__((__format__(__printf__, 2, 3))) static int refuse(struct parser *p
 	return 1;
 }
 
-static const struct option_spec *find(const struct parser *p, char letter, const char *name, size_t n)
+static const struct option_spec *find(const struct parser *p, char letter, const char *name,
+				      size_t n)
 {
 	for (size_t t = 0; t < 2; t++) {
 		const struct option_spec *o = p->tables[t];
@@ -94,7 +96,8 @@ static int set(struct parser *p, const struct option_spec *o, const char *value)
 	return 0;
 }
 
-/* Takes one option, and the word after it if its value is there. Advances *@word to the last one used. */
+/* Takes one option, and the word after it if its value is there. Advances *@word to the last one
+ * used. */
 static int take(struct parser *p, char ***word)
 {
 	const char *text = **word, *value = NULL;

@@ -33,17 +33,29 @@ struct option_spec {
 };
 
 #define OPTION_FLAG(letter, name, target, help)                                                    \
-	{ OPTION_TYPE_FLAG, letter, name, NULL, help, (bool *){ target }, NULL }
+	{                                                                                          \
+		OPTION_TYPE_FLAG, letter, name, NULL, help, (bool *){ target }, NULL               \
+	}
 #define OPTION_STRING(letter, name, argument, target, help)                                        \
-	{ OPTION_TYPE_STRING, letter, name, argument, help, (const char **){ target }, NULL }
+	{                                                                                          \
+		OPTION_TYPE_STRING, letter, name, argument, help, (const char **){ target }, NULL  \
+	}
 #define OPTION_MS(letter, name, target, help)                                                      \
-	{ OPTION_TYPE_MS, letter, name, "MS", help, (uint32_t *){ target }, NULL }
+	{                                                                                          \
+		OPTION_TYPE_MS, letter, name, "MS", help, (uint32_t *){ target }, NULL             \
+	}
 #define OPTION_CHOICE(letter, name, argument, choices, target, help)                               \
-	{ OPTION_TYPE_CHOICE, letter, name, argument, help, (int *){ target }, choices }
-#define OPTION_END { OPTION_TYPE_END, 0, NULL, NULL, NULL, NULL, NULL }
+	{                                                                                          \
+		OPTION_TYPE_CHOICE, letter, name, argument, help, (int *){ target }, choices       \
+	}
+#define OPTION_END                                                                                 \
+	{                                                                                          \
+		OPTION_TYPE_END, 0, NULL, NULL, NULL, NULL, NULL                                   \
+	}
 
 enum {
-	OPTIONS_STOP = 1u << 0,	   /* the first operand ends the options (it is the name of a command) */
+	OPTIONS_STOP =
+		1u << 0, /* the first operand ends the options (it is the name of a command) */
 	OPTIONS_COMMAND = 1u << 1, /* what follows "--" is a command to run, not operands */
 };
 
@@ -56,9 +68,9 @@ struct options_rest {
 #define OPTIONS_ERROR_MAX 256
 
 /*
- * Parses @argv (without the program's name), which is reordered: operands come first. Options of either
- * table are taken anywhere before "--". Names are never abbreviated.
- * 0, or 1 with a sentence about what is wrong in @error; what was parsed until there stays in the targets.
+ * Parses @argv (without the program's name), which is reordered: operands come first. Options of
+ * either table are taken anywhere before "--". Names are never abbreviated. 0, or 1 with a sentence
+ * about what is wrong in @error; what was parsed until there stays in the targets.
  */
 int options_parse(const struct option_spec *common, const struct option_spec *specific, char **argv,
 		  unsigned int flags, struct options_rest *ret, char error[OPTIONS_ERROR_MAX]);

@@ -42,7 +42,8 @@ static void probe_memfd(struct findings *f)
 		"windows cannot be resized by their holders",
 	};
 	_cleanup_fd_ int fd = memfd_create("mapsealctl-doctor", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	bool sealed = fd >= 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
+	bool sealed =
+		fd >= 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
 
 	findings_add(f, "memfd-seals", sealed ? PROBE_YES : PROBE_NO, true, consequence,
 		     "F_SEAL_SHRINK, F_SEAL_GROW");
@@ -51,20 +52,22 @@ static void probe_memfd(struct findings *f)
 static void probe_membarrier(struct findings *f)
 {
 	static const char *const consequence[3] = {
-		"a recall cannot wait for threads inside mapseal_enter(): the library does not work here",
+		"a recall cannot wait for threads inside mapseal_enter(): the library does not "
+		"work here",
 		"mapseal_enter() and mapseal_exit() cost no atomic operation",
 	};
 	long have = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
 
 	findings_add(f, "membarrier",
-		     have >= 0 && have & MEMBARRIER_CMD_PRIVATE_EXPEDITED ? PROBE_YES : PROBE_NO, true,
-		     consequence, "PRIVATE_EXPEDITED");
+		     have >= 0 && have & MEMBARRIER_CMD_PRIVATE_EXPEDITED ? PROBE_YES : PROBE_NO,
+		     true, consequence, "PRIVATE_EXPEDITED");
 }
 
 static void probe_io_uring(struct findings *f)
 {
 	static const char *const consequence[3] = {
-		"the supervisor cannot run as you are here (kernel.io_uring_disabled, or a sandbox)",
+		"the supervisor cannot run as you are here (kernel.io_uring_disabled, or a "
+		"sandbox)",
 		"the supervisor's event loop works",
 	};
 	struct io_uring_params params = { 0 };
@@ -87,13 +90,15 @@ static void probe_pidfd(struct findings *f)
 	};
 	_cleanup_fd_ int fd = pidfd_open(getpid(), 0);
 
-	findings_add(f, "pidfd", fd >= 0 ? PROBE_YES : PROBE_NO, false, consequence, "pidfd_open(2)");
+	findings_add(f, "pidfd", fd >= 0 ? PROBE_YES : PROBE_NO, false, consequence,
+		     "pidfd_open(2)");
 }
 
 static void probe_fanotify(struct findings *f)
 {
 	static const char *const consequence[3] = {
-		"strangers' writes cannot be held by the kernel: the guard is leases, or cooperation",
+		"strangers' writes cannot be held by the kernel: the guard is leases, or "
+		"cooperation",
 		"strangers can be held by the kernel while a recall runs",
 		"only root can tell",
 	};
@@ -104,9 +109,10 @@ static void probe_fanotify(struct findings *f)
 			     "needs Linux 6.14");
 		return;
 	}
-	fd = fanotify_init(FAN_CLASS_PRE_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY | O_CLOEXEC);
+	fd = fanotify_init(FAN_CLASS_PRE_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK,
+			   O_RDONLY | O_CLOEXEC);
 	findings_add(f, "fanotify-pre-content",
-		     fd >= 0 ? PROBE_YES :
+		     fd >= 0	    ? PROBE_YES :
 		     errno == EPERM ? PROBE_UNKNOWN :
 				      PROBE_NO,
 		     false, consequence, "%s", fd >= 0 ? "a group can be made" : strerror(errno));
@@ -141,13 +147,15 @@ static void probe_huge_pages(struct findings *f)
 {
 	static const char *const consequence[3] = {
 		"a part of a window that is taken back leaves no page behind",
-		"a pinned huge page can outlive the punch of a part of it; its memory is then retired as a whole",
+		"a pinned huge page can outlive the punch of a part of it; its memory is then "
+		"retired as a whole",
 		"windows are treated as if huge pages were on",
 	};
 	char value[96];
 	const char *chosen;
 
-	if (!probe_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", value, sizeof(value))) {
+	if (!probe_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", value,
+			sizeof(value))) {
 		findings_add(f, "shmem-huge-pages", PROBE_UNKNOWN, false, consequence,
 			     "the setting cannot be read");
 		return;

@@ -3,9 +3,9 @@
 /*
  * What userfaultfd(2) can do here, tried with one for user-mode faults, which needs no privilege.
  *
- * Features are asked of the kernel, never derived from its release; CONTINUE with write-protection has no feature
- * bit, so a page of a memfd is really resolved that way. The numbers below are the kernel's ABI, some of them
- * newer than the headers that this may be built with.
+ * Features are asked of the kernel, never derived from its release; CONTINUE with write-protection
+ * has no feature bit, so a page of a memfd is really resolved that way. The numbers below are the
+ * kernel's ABI, some of them newer than the headers that this may be built with.
  */
 
 #include "client/ctl/probe.h"
@@ -41,7 +41,8 @@ static int open_user_mode(void)
 static int try_continue_wp(int uffd)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MINOR | UFFDIO_REGISTER_MODE_WP };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MINOR |
+					       UFFDIO_REGISTER_MODE_WP };
 	struct uffdio_continue resolve = { .mode = CONTINUE_MODE_WP };
 	_cleanup_fd_ int memory = memfd_create("mapsealctl-doctor", MFD_CLOEXEC);
 	void *window;
@@ -78,7 +79,8 @@ static void probe_features(struct findings *f, int uffd)
 		"the first write to a page of a window is seen, and writers can be stopped",
 	};
 	static const char *const poison[3] = {
-		"after a revocation a thread that touches a window parks, where it asked for SIGBUS",
+		"after a revocation a thread that touches a window parks, where it asked for "
+		"SIGBUS",
 		"after a revocation, and past the end of a truncated file, a touch is SIGBUS",
 	};
 	static const char *const events[3] = {
@@ -117,8 +119,10 @@ static void probe_features(struct findings *f, int uffd)
 static void probe_device(struct findings *f)
 {
 	static const char *const device[3] = {
-		"exports cannot offer kernel-faults; holders call mapseal_populate() before system calls",
-		"a supervisor that runs as root can offer kernel-faults to users that the administrator names",
+		"exports cannot offer kernel-faults; holders call mapseal_populate() before system "
+		"calls",
+		"a supervisor that runs as root can offer kernel-faults to users that the "
+		"administrator names",
 	};
 	static const char *const access_[3] = {
 		"you get kernel-mode faults only from an export with kernel-faults",
@@ -127,7 +131,8 @@ static void probe_device(struct findings *f)
 	static const char *const path = "/dev/userfaultfd";
 	static const char *const sysctl = "/proc/sys/vm/unprivileged_userfaultfd";
 	static const char *const any[3] = {
-		"users make userfaultfds for user-mode faults alone, which is all that mapseal asks of them",
+		"users make userfaultfds for user-mode faults alone, which is all that mapseal "
+		"asks of them",
 		"every user may serve kernel-mode faults, which mapseal does not need; 0 is safer",
 		"nothing can be said",
 	};

@@ -11,7 +11,7 @@
 enum probe_state { PROBE_NO, PROBE_YES, PROBE_UNKNOWN };
 
 struct finding {
-	const char *name;	 /* stable, in mapsealctl(1) */
+	const char *name; /* stable, in mapsealctl(1) */
 	enum probe_state state;
 	char detail[160];	 /* what was seen */
 	const char *consequence; /* what follows from this state */

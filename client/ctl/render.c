@@ -4,8 +4,8 @@
  * What people read.
  *
  * Promise: no byte that another user chose reaches a terminal as it is, unless it is a printable
- * character. Every cell of a table is escaped, so that a column can't be forged either. Widths count
- * characters, not bytes; characters of double width are rare here and only cost alignment.
+ * character. Every cell of a table is escaped, so that a column can't be forged either. Widths
+ * count characters, not bytes; characters of double width are rare here and only cost alignment.
  */
 
 #include "client/ctl/render.h"
@@ -33,7 +33,11 @@ static void *must(void *p)
 static size_t decode(const unsigned char *s, uint32_t *ret)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
+	size_t n = s[0] < 0x80	   ? 1 :
+		   s[0] >> 5 == 6  ? 2 :
+		   s[0] >> 4 == 14 ? 3 :
+		   s[0] >> 3 == 30 ? 4 :
+				     0;
 	uint32_t c = n == 1 ? s[0] : n ? s[0] & (0x7fu >> n) : 0;
 
 	for (size_t i = 1; i < n; i++) {
@@ -212,9 +216,9 @@ void table_print(const struct table *table, bool headers, FILE *f)
 void render_account(FILE *f, const struct mapseal_account *account, size_t n)
 {
 	static const struct column columns[] = {
-		{ "SEAL", true },    { "PID", true },	  { "UID", true },   { "COMMAND", false },
-		{ "ANSWER", false }, { "RESULT", false }, { "FENCE", false }, { "TIME", true },
-		{ "QUARANTINED", true },
+		{ "SEAL", true },     { "PID", true },	   { "UID", true },
+		{ "COMMAND", false }, { "ANSWER", false }, { "RESULT", false },
+		{ "FENCE", false },   { "TIME", true },	   { "QUARANTINED", true },
 	};
 	struct table *table;
 	char buf[UNITS_MAX];

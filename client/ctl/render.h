@@ -13,7 +13,8 @@
 
 #include "mapseal.h"
 
-/* Says so, and ends the program with status 1: there is nothing sensible that a command could still do. */
+/* Says so, and ends the program with status 1: there is nothing sensible that a command could still
+ * do. */
 void render_no_memory(void) __attribute__((__noreturn__));
 
 /*
@@ -22,7 +23,8 @@ void render_no_memory(void) __attribute__((__noreturn__));
  */
 char *render_escape(const char *text);
 
-/* The same for JSON, where only invalid UTF-8 hurts: each bad byte becomes U+FFFD. The caller frees. */
+/* The same for JSON, where only invalid UTF-8 hurts: each bad byte becomes U+FFFD. The caller
+ * frees. */
 char *render_utf8(const char *text);
 
 /* Prints @text escaped. */

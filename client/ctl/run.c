@@ -3,9 +3,9 @@
 /*
  * Runs a COMMAND beside a connection to the supervisor.
  *
- * posix_spawn, not fork: the library's objects are not for children, and the exec's errno comes back. The COMMAND gets
- * the signal mask that we were started with. It is never killed by us: what it does under a hold that
- * has ended is reported, not prevented.
+ * posix_spawn, not fork: the library's objects are not for children, and the exec's errno comes
+ * back. The COMMAND gets the signal mask that we were started with. It is never killed by us: what
+ * it does under a hold that has ended is reported, not prevented.
  */
 
 #include "client/ctl/run.h"

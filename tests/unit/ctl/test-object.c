@@ -78,7 +78,8 @@ START_TEST(taken)
 	struct object o = { 0 };
 	char error[OBJECT_ERROR_MAX] = "";
 
-	ck_assert_msg(object_parse(good[_i].text, &o, error) == 0, "'%s': %s", good[_i].text, error);
+	ck_assert_msg(object_parse(good[_i].text, &o, error) == 0, "'%s': %s", good[_i].text,
+		      error);
 	ck_assert_str_eq(o.name, good[_i].name);
 	ck_assert_int_eq(o.is_path, good[_i].is_path);
 	ck_assert_int_eq(o.whole, good[_i].whole);
@@ -89,7 +90,16 @@ START_TEST(taken)
 END_TEST
 
 static const char *const bad[] = {
-	"", ":", ":0-4K", "db:", "db:x", "plain:", "plain:4K", "plain:8K-4K", "plain:-1-4K", "a:b:",
+	"",
+	":",
+	":0-4K",
+	"db:",
+	"db:x",
+	"plain:",
+	"plain:4K",
+	"plain:8K-4K",
+	"plain:-1-4K",
+	"a:b:",
 	"with:colon:0-99999999999999999999",
 };
 

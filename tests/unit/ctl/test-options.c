@@ -22,7 +22,8 @@ struct values {
 
 static char error[OPTIONS_ERROR_MAX];
 
-/* Splits @line at spaces and parses it with tables as mapsealctl has them; "''" is an empty word. */
+/* Splits @line at spaces and parses it with tables as mapsealctl has them; "''" is an empty word.
+ */
 static int parse(const char *line, unsigned int flags, struct values *v, struct options_rest *rest)
 {
 	static const struct option_choice modes[] = { { "read", 1 }, { "write", 2 }, { NULL, 0 } };
@@ -173,8 +174,8 @@ START_TEST(refused)
 	struct values v;
 
 	ck_assert_int_eq(parse(bad[_i].line, OPTIONS_COMMAND, &v, &rest), 1);
-	ck_assert_msg(strstr(error, bad[_i].words), "'%s': '%s' does not say '%s'", bad[_i].line, error,
-		      bad[_i].words);
+	ck_assert_msg(strstr(error, bad[_i].words), "'%s': '%s' does not say '%s'", bad[_i].line,
+		      error, bad[_i].words);
 	ck_assert_uint_eq(rest.n_operands, 99);
 }
 END_TEST

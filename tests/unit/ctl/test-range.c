@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Ranges and units: what is taken, and each way of being wrong with its own answer. A refused text changes nothing.
+ * Ranges and units: what is taken, and each way of being wrong with its own answer. A refused text
+ * changes nothing.
  */
 
 #include <check.h>
@@ -83,8 +84,8 @@ START_TEST(refused)
 {
 	struct range r = { 11, 13 };
 
-	ck_assert_msg(range_parse(bad[_i].text, &r) == bad[_i].error, "'%s': %s, not %s", bad[_i].text,
-		      range_error_text(range_parse(bad[_i].text, &r)),
+	ck_assert_msg(range_parse(bad[_i].text, &r) == bad[_i].error, "'%s': %s, not %s",
+		      bad[_i].text, range_error_text(range_parse(bad[_i].text, &r)),
 		      range_error_text(bad[_i].error));
 	ck_assert_uint_eq(r.offset, 11);
 	ck_assert_uint_eq(r.length, 13);

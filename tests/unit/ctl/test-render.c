@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What is printed: hostile names are harmless, tables are aligned, and JSON has exactly the documented names.
+ * What is printed: hostile names are harmless, tables are aligned, and JSON has exactly the
+ * documented names.
  */
 
 #include <check.h>
@@ -20,7 +21,12 @@ static const struct {
 	{ "\x1b[31mred", "\\x1b[31mred", "\x1b[31mred" },
 	{ "two\nlines\t\x7f", "two\\x0alines\\x09\\x7f", "two\nlines\t\x7f" },
 	{ "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },
-	{ "\xc2\x9b" "2J", "\\xc2\\x9b" "2J", "\xc2\x9b" "2J" },
+	{ "\xc2\x9b"
+	  "2J",
+	  "\\xc2\\x9b"
+	  "2J",
+	  "\xc2\x9b"
+	  "2J" },
 	{ "\xff\xfe", "\\xff\\xfe", "\xef\xbf\xbd\xef\xbf\xbd" },
 	{ "cut \xe2\x82", "cut \\xe2\\x82", "cut \xef\xbf\xbd\xef\xbf\xbd" },
 	{ "\xc0\xaf", "\\xc0\\xaf", "\xef\xbf\xbd\xef\xbf\xbd" },
@@ -107,10 +113,23 @@ START_TEST(many_rows_without_headers)
 END_TEST
 
 static const struct mapseal_account account[] = {
-	{ .seal = 7, .pid = 100, .uid = 1000, .comm = "good", .answer = "ok", .result = "returned",
-	  .fence = "none", .ms = 12 },
-	{ .seal = 8, .pid = 101, .uid = 1001, .comm = "evil\x1b", .answer = "none",
-	  .result = "revoked", .fence = "torn-possible", .ms = 1500, .quarantined = 4096 },
+	{ .seal = 7,
+	  .pid = 100,
+	  .uid = 1000,
+	  .comm = "good",
+	  .answer = "ok",
+	  .result = "returned",
+	  .fence = "none",
+	  .ms = 12 },
+	{ .seal = 8,
+	  .pid = 101,
+	  .uid = 1001,
+	  .comm = "evil\x1b",
+	  .answer = "none",
+	  .result = "revoked",
+	  .fence = "torn-possible",
+	  .ms = 1500,
+	  .quarantined = 4096 },
 };
 
 static void print_account(FILE *f)
@@ -126,15 +145,16 @@ START_TEST(account_as_table)
 		text,
 		"SEAL  PID   UID  COMMAND   ANSWER  RESULT    FENCE           TIME  QUARANTINED\n"
 		"   7  100  1000  good      ok      returned  none           12 ms          0 B\n"
-		"   8  101  1001  evil\\x1b  none    revoked   torn-possible  1.5 s        4 KiB\n");
+		"   8  101  1001  evil\\x1b  none    revoked   torn-possible  1.5 s        4 "
+		"KiB\n");
 	free(text);
 }
 END_TEST
 
 static void ck_json(struct json_object *value, const char *expected)
 {
-	ck_assert_str_eq(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-								       JSON_C_TO_STRING_NOSLASHESCAPE),
+	ck_assert_str_eq(json_object_to_json_string_ext(
+				 value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
 			 expected);
 	json_object_put(value);
 }
@@ -142,13 +162,25 @@ static void ck_json(struct json_object *value, const char *expected)
 START_TEST(seal_in_json)
 {
 	const struct mapseal_seal_info info = {
-		.id = UINT64_MAX, .object = "/srv/db\n", .offset = 4096, .length = 8192,
-		.mode = "read", .kind = "window", .state = "held", .guard = "cooperative", .seq = 1,
-		.weak = true, .pid = 42, .uid = 4294967294u, .comm = "\xffname", .held_ms = 5,
+		.id = UINT64_MAX,
+		.object = "/srv/db\n",
+		.offset = 4096,
+		.length = 8192,
+		.mode = "read",
+		.kind = "window",
+		.state = "held",
+		.guard = "cooperative",
+		.seq = 1,
+		.weak = true,
+		.pid = 42,
+		.uid = 4294967294u,
+		.comm = "\xffname",
+		.held_ms = 5,
 	};
 
 	ck_json(json_seal(&info),
-		"{\"id\":18446744073709551615,\"object\":\"/srv/db\\n\",\"offset\":4096,\"length\":8192,"
+		"{\"id\":18446744073709551615,\"object\":\"/srv/"
+		"db\\n\",\"offset\":4096,\"length\":8192,"
 		"\"mode\":\"read\",\"kind\":\"window\",\"state\":\"held\",\"seq\":1,"
 		"\"guard\":\"cooperative\","
 		"\"holder\":{\"pid\":42,\"uid\":4294967294,\"comm\":\"\xef\xbf\xbdname\"},"
@@ -162,7 +194,8 @@ START_TEST(account_in_json)
 	ck_json(json_account(account, 2),
 		"[{\"pid\":100,\"seal\":7,\"result\":\"returned\",\"fence\":\"none\",\"ms\":12,"
 		"\"uid\":1000,\"comm\":\"good\",\"answer\":\"ok\",\"quarantined\":0},"
-		"{\"pid\":101,\"seal\":8,\"result\":\"revoked\",\"fence\":\"torn-possible\",\"ms\":1500,"
+		"{\"pid\":101,\"seal\":8,\"result\":\"revoked\",\"fence\":\"torn-possible\",\"ms\":"
+		"1500,"
 		"\"uid\":1001,\"comm\":\"evil\\u001b\",\"answer\":\"none\",\"quarantined\":4096}]");
 	ck_json(json_account(NULL, 0), "[]");
 }
@@ -171,8 +204,15 @@ END_TEST
 START_TEST(waiter_in_json)
 {
 	const struct mapseal_break_info info = {
-		.id = 3, .object = "db", .offset = 4096, .want = "layout", .is_break = true,
-		.pid = 9, .uid = 0, .comm = "truncate", .ms = 40,
+		.id = 3,
+		.object = "db",
+		.offset = 4096,
+		.want = "layout",
+		.is_break = true,
+		.pid = 9,
+		.uid = 0,
+		.comm = "truncate",
+		.ms = 40,
 	};
 
 	ck_json(json_waiter(&info),
@@ -185,8 +225,15 @@ END_TEST
 START_TEST(change_in_json)
 {
 	const struct mapseal_change change = {
-		.change = "granted", .time_ms = 1700000000123, .id = 7, .object = "db",
-		.length = 4096, .pid = 9, .uid = 1, .comm = "c", .detail = "read",
+		.change = "granted",
+		.time_ms = 1700000000123,
+		.id = 7,
+		.object = "db",
+		.length = 4096,
+		.pid = 9,
+		.uid = 1,
+		.comm = "c",
+		.detail = "read",
 	};
 
 	ck_json(json_change(&change),
@@ -199,12 +246,20 @@ END_TEST
 START_TEST(quarantine_in_json)
 {
 	const struct mapseal_quarantine_info info = {
-		.id = 1, .seal = 7, .object = "db", .offset = 0, .length = 8192, .bytes = 4096,
-		.error = 28, .uid = 1000, .age_ms = 10,
+		.id = 1,
+		.seal = 7,
+		.object = "db",
+		.offset = 0,
+		.length = 8192,
+		.bytes = 4096,
+		.error = 28,
+		.uid = 1000,
+		.age_ms = 10,
 	};
 
 	ck_json(json_quarantine(&info),
-		"{\"id\":1,\"seal\":7,\"object\":\"db\",\"offset\":0,\"length\":8192,\"bytes\":4096,"
+		"{\"id\":1,\"seal\":7,\"object\":\"db\",\"offset\":0,\"length\":8192,\"bytes\":"
+		"4096,"
 		"\"error\":\"ENOSPC\",\"errno\":28,\"uid\":1000,\"age_ms\":10}");
 }
 END_TEST
@@ -212,9 +267,10 @@ END_TEST
 START_TEST(status_in_json)
 {
 	static const char *const names[] = {
-		"version", "pid", "epoch", "uptime_ms", "sessions", "objects", "seals", "breaks",
-		"window_bytes", "quarantined", "grants", "recalls", "returns", "revocations",
-		"faults", "pages_filled", "pages_written", "limits", "features",
+		"version",	"pid",		 "epoch",   "uptime_ms",    "sessions",
+		"objects",	"seals",	 "breaks",  "window_bytes", "quarantined",
+		"grants",	"recalls",	 "returns", "revocations",  "faults",
+		"pages_filled", "pages_written", "limits",  "features",
 	};
 	const struct mapseal_status status = { .version = "0.1.0", .poison = true };
 	struct json_object *o = json_status(&status), *features;
