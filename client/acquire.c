@@ -3,9 +3,10 @@
 /*
  * Acquiring a seal: attach, ask, map, say where, open.
  *
- * The seal exists, with its gate closed, from the moment the grant is read, since the next frame may
- * recall it. Such a recall is answered at once and goes on when the window is open; the application then
- * gets a seal whose mapseal_enter() fails, and its handler is called as for any other.
+ * The seal exists, with its gate closed, from the moment the grant is read, since the next frame
+ * may recall it. Such a recall is answered at once and goes on when the window is open; the
+ * application then gets a seal whose mapseal_enter() fails, and its handler is called as for any
+ * other.
  *
  * If the window cannot be made, the seal is given back: nothing was written to it.
  */

@@ -3,15 +3,16 @@
 /*
  * The agent: who calls the application's handlers.
  *
- * It is a thread of the library (MAPSEAL_THREAD), or whoever calls mapseal_dispatch(); one at a time.
- * Both do the same: take in frames, bring recalls forward, tell events, in that order, until there is
- * nothing left. Callbacks run without the lock, may make any call, and are never nested.
+ * It is a thread of the library (MAPSEAL_THREAD), or whoever calls mapseal_dispatch(); one at a
+ * time. Both do the same: take in frames, bring recalls forward, tell events, in that order, until
+ * there is nothing left. Callbacks run without the lock, may make any call, and are never nested.
  *
- * What there is to do comes from the socket, from a thread that left a gate or queued an event (kick), or
- * from time (a handler that asked for delay). All three are in one epoll descriptor, which is what
- * mapseal_get_fd() gives out.
+ * What there is to do comes from the socket, from a thread that left a gate or queued an event
+ * (kick), or from time (a handler that asked for delay). All three are in one epoll descriptor,
+ * which is what mapseal_get_fd() gives out.
  *
- * While the library's thread sleeps there, callers leave the reading of the socket to it (wire.served).
+ * While the library's thread sleeps there, callers leave the reading of the socket to it
+ * (wire.served).
  */
 
 #include "client/agent.h"
@@ -151,10 +152,14 @@ static void set_timer(struct mapseal *m)
 	timerfd_settime(m->agent.timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-static void run(struct mapseal *m)
+static void begin(struct mapseal *m)
 {
 	m->agent.running = true;
 	m->agent.runner = pthread_self();
+}
+
+static void run(struct mapseal *m)
+{
 	do {
 		wire_pump(&m->wire);
 		agent_recalls(m);
@@ -182,10 +187,13 @@ static void *thread_main(void *data)
 		drain(m->agent.kick);
 		drain(m->agent.timer);
 		wire_lock(&m->wire);
+		begin(m);
 		wire_pump(&m->wire);
 		if (list_empty(&m->agent.recalls) && list_empty(&m->agent.events) &&
-		    !m->wire.lost)
+		    !m->wire.lost) {
+			m->agent.running = false;
 			continue;
+		}
 		m->wire.served = false;
 		wire_wake(&m->wire);
 		run(m);
@@ -221,6 +229,7 @@ int mapseal_dispatch(struct mapseal *m)
 	} else {
 		drain(m->agent.kick);
 		drain(m->agent.timer);
+		begin(m);
 		run(m);
 		if (m->wire.lost)
 			r = wire_error_lost(&m->wire);

@@ -3,10 +3,10 @@
 /*
  * Breaks: asking for a range on behalf of an operation, and holding it free.
  *
- * One request, answered by a line for each seal that was in the way and by how it went. A break that
- * came to an end, also a bad one, is an object with its account; one that was refused for its form is an
- * error like any other. The object is known under its id from the moment its reply is read, since the
- * event that its hold has expired may be next.
+ * One request, answered by a line for each seal that was in the way and by how it went. A break
+ * that came to an end, also a bad one, is an object with its account; one that was refused for its
+ * form is an error like any other. The object is known under its id from the moment its reply is
+ * read, since the event that its hold has expired may be next.
  */
 
 #include "client/break.h"
@@ -98,7 +98,8 @@ static int add_line(struct mapseal_break *b, const struct proto_break_holder *ho
 	if ((n & (n - 1)) == 0) {
 		account = reallocarray(account, n ? 2 * n : 1, sizeof(*account));
 		if (!account)
-			return error_set(ENOMEM, "Out of memory for an account of %zu lines", n + 1);
+			return error_set(ENOMEM, "Out of memory for an account of %zu lines",
+					 n + 1);
 		b->account = account;
 	}
 	break_account(holder, &account[b->n_account++]);

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A connection, and what hangs on it. Everything here is under wire.lock, but for what never changes
- * after mapseal_connect(). No lock is held while the application's code runs, nor while memory that the
- * supervisor serves is mapped or unmapped: it may need this process to go on.
+ * A connection, and what hangs on it. Everything here is under wire.lock, but for what never
+ * changes after mapseal_connect(). No lock is held while the application's code runs, nor while
+ * memory that the supervisor serves is mapped or unmapped: it may need this process to go on.
  */
 
 #include <pthread.h>

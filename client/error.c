@@ -4,9 +4,9 @@
  * The last error of a thread.
  *
  * An errno says too little to a person who wants a seal and does not get it: who is in the way, for
- * how long, what would help. The supervisor says so in words, and they are kept here verbatim. Every
- * failing path of the library ends in one of these functions, which return the negative errno, so
- * that a path cannot fail without an explanation. Nothing here allocates or fails.
+ * how long, what would help. The supervisor says so in words, and they are kept here verbatim.
+ * Every failing path of the library ends in one of these functions, which return the negative
+ * errno, so that a path cannot fail without an explanation. Nothing here allocates or fails.
  */
 
 #include "client/error.h"
@@ -79,10 +79,12 @@ int error_code(enum proto_error code, const char *text)
 int error_refused(const struct proto_refused *refused)
 {
 	error_code(refused->code, refused->text);
-	/* The table's errno is of the code in general; the reply's may say it better: ENOSPC for IO. */
+	/* The table's errno is of the code in general; the reply's may say it better: ENOSPC for
+	 * IO. */
 	if (refused->number > 0 && refused->number < 4096)
 		last.error = refused->number;
-	error_holder(refused->seal, refused->pid, refused->uid, refused->comm, refused->deadline_ms);
+	error_holder(refused->seal, refused->pid, refused->uid, refused->comm,
+		     refused->deadline_ms);
 	return -last.error;
 }
 

@@ -3,24 +3,24 @@
 /*
  * Gates: a recall waits for the threads that use the window, and they hardly pay for it.
  *
- * A thread announces in its own mapseal_self which gate it goes through, then looks whether the gate
- * is closed. Whoever recalls closes the gate, then looks at all threads' announcements. Either the
- * thread sees the closed gate or it is seen. That needs a full fence between store and load on both
- * sides; the threads' side has none, since gate_barrier() makes every thread of the process execute
- * one (membarrier(2)) at the moment when it matters.
+ * A thread announces in its own mapseal_self which gate it goes through, then looks whether the
+ * gate is closed. Whoever recalls closes the gate, then looks at all threads' announcements. Either
+ * the thread sees the closed gate or it is seen. That needs a full fence between store and load on
+ * both sides; the threads' side has none, since gate_barrier() makes every thread of the process
+ * execute one (membarrier(2)) at the moment when it matters.
  *
  *	thread				recall
  *	inside = gate			closed = 1, watched = 1
  *	(compiler fence)		membarrier
  *	if (closed) withdraw		if (any inside == gate) wait for exits
  *
- * Leaving is the same the other way around: `inside` is cleared, then `closed` is read; a thread whose
- * read missed the closing is one whose clearing was seen.
+ * Leaving is the same the other way around: `inside` is cleared, then `closed` is read; a thread
+ * whose read missed the closing is one whose clearing was seen.
  *
- * Nobody waits for a lock to go in or out. The list of threads has a lock, taken by a thread's first
- * enter, its end, and a scan; signals are blocked meanwhile, so that a signal handler may enter too.
- * For its sake a thread takes its place (depth) before it announces anything there.
- * A gate never decides whether it is open: that is for the seal it belongs to.
+ * Nobody waits for a lock to go in or out. The list of threads has a lock, taken by a thread's
+ * first enter, its end, and a scan; signals are blocked meanwhile, so that a signal handler may
+ * enter too. For its sake a thread takes its place (depth) before it announces anything there. A
+ * gate never decides whether it is open: that is for the seal it belongs to.
  */
 
 #include "client/gate.h"

@@ -3,9 +3,9 @@
 /*
  * Listings: what the supervisor lets this session see.
  *
- * A listing comes in parts and is handed on part by part, in the caller's thread and without the lock;
- * nothing of it is kept. A callback that stops early has the rest read and dropped. A break is followed
- * by the lines of its account, and is told when they are complete.
+ * A listing comes in parts and is handed on part by part, in the caller's thread and without the
+ * lock; nothing of it is kept. A callback that stops early has the rest read and dropped. A break
+ * is followed by the lines of its account, and is told when they are complete.
  */
 
 #include <errno.h>

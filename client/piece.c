@@ -3,13 +3,13 @@
 /*
  * Pieces: what is left of a seal, as the supervisor counts it.
  *
- * A piece exists from the reply that made it (GRANTED, or RETURNED for the upper half of a split) to the
- * message that ended it. A split keeps a recall that runs: each half is asked for as far as it was
- * asked for before.
+ * A piece exists from the reply that made it (GRANTED, or RETURNED for the upper half of a split)
+ * to the message that ended it. A split keeps a recall that runs: each half is asked for as far as
+ * it was asked for before.
  *
- * The gate follows from the pieces: it is open only while all that is left is held, and nobody wants
- * or takes any of it. A seal of which a piece was revoked stays closed, since its holder cannot know which
- * bytes are gone; one that gave a part back knows.
+ * The gate follows from the pieces: it is open only while all that is left is held, and nobody
+ * wants or takes any of it. A seal of which a piece was revoked stays closed, since its holder
+ * cannot know which bytes are gone; one that gave a part back knows.
  */
 
 #include <stdlib.h>

@@ -10,17 +10,17 @@
  *		      │ for more  └──▶ OWED ──▶ the owner returns it, or the deadline does
  *		      └───────────
  *
- * The first step is done by whoever reads the message, whatever else is going on: the gate is closed and
- * the answer OK sent, so the supervisor knows that somebody is there. Everything that may take time is
- * the agent's, and it never waits: neither for threads inside the gate (they kick it when they
- * leave) nor for the reply to RETURN.
+ * The first step is done by whoever reads the message, whatever else is going on: the gate is
+ * closed and the answer OK sent, so the supervisor knows that somebody is there. Everything that
+ * may take time is the agent's, and it never waits: neither for threads inside the gate (they kick
+ * it when they leave) nor for the reply to RETURN.
  *
- * LAPSED puts a recall back from any stage; REVOKED ends the piece in any stage. So after a handler has
- * run, its verdict counts only if the piece is still there and still ASKING.
+ * LAPSED puts a recall back from any stage; REVOKED ends the piece in any stage. So after a handler
+ * has run, its verdict counts only if the piece is still there and still ASKING.
  *
- * Recalls of an object, a device or everything are recalls of each seal they match, answered once. Which
- * device an object is on is not known here; then every seal matches, and returning more than was asked for
- * is allowed.
+ * Recalls of an object, a device or everything are recalls of each seal they match, answered once.
+ * Which device an object is on is not known here; then every seal matches, and returning more than
+ * was asked for is allowed.
  */
 
 #include <errno.h>

@@ -3,13 +3,13 @@
 /*
  * Seals: what the application asks of one, and how it ends.
  *
- * Calls on a range are made for each piece of the seal that the range touches, in order; a range of which
- * some part is not held any more is refused before anything is asked.
+ * Calls on a range are made for each piece of the seal that the range touches, in order; a range of
+ * which some part is not held any more is refused before anything is asked.
  *
- * Returning: the gate is closed, threads inside leave, the supervisor flushes and takes the pages. Only
- * one RETURN of a piece is under way at a time, the agent's or the application's; the other waits and
- * then looks again at what is left. A RETURN that crossed a newer message of the supervisor (OLD_SEQ) is
- * repeated, since that message was read before the refusal.
+ * Returning: the gate is closed, threads inside leave, the supervisor flushes and takes the pages.
+ * Only one RETURN of a piece is under way at a time, the agent's or the application's; the other
+ * waits and then looks again at what is left. A RETURN that crossed a newer message of the
+ * supervisor (OLD_SEQ) is repeated, since that message was read before the refusal.
  *
  * A window is unmapped when the supervisor serves none of it any more. If it would not take the
  * seal back (a full disk), the window is put away until the connection ends, inaccessible, so that

@@ -4,9 +4,9 @@
 /*
  * A seal as the application holds it, and the pieces of it that the supervisor knows.
  *
- * Returning the middle of a seal leaves two that the supervisor tells apart by id and seq; here they are
- * pieces of one object with one window and one gate. Everything but the constants is under the
- * connection's lock.
+ * Returning the middle of a seal leaves two that the supervisor tells apart by id and seq; here
+ * they are pieces of one object with one window and one gate. Everything but the constants is under
+ * the connection's lock.
  */
 
 #include <stdbool.h>
@@ -82,11 +82,11 @@ void piece_returned(struct piece *piece, uint32_t seq, uint64_t start, uint64_t 
 void seal_update_gate(struct mapseal_seal *seal);
 
 /*
- * Gives [start, end) back, piece by piece; waits for threads inside if @drain. Under the lock, which it
- * drops. Returns when it is done, the first failure ends it.
+ * Gives [start, end) back, piece by piece; waits for threads inside if @drain. Under the lock,
+ * which it drops. Returns when it is done, the first failure ends it.
  */
 int seal_return(struct mapseal_seal *seal, uint64_t start, uint64_t end, unsigned int flags,
 		bool drain);
 
-/* Ends the object; what is left of it the supervisor gets when it asks. Under the lock; drops it. */
+/* Ends the object; what is left of it the supervisor gets when it asks. Drops the lock. */
 void seal_destroy(struct mapseal_seal *seal);

@@ -4,17 +4,18 @@
  * The address space and its userfaultfd.
  *
  * One userfaultfd serves all windows of a connection. It is made here and goes up unconfigured: the
- * supervisor does UFFDIO_API and registers windows, with its privileges, in this address space. What
- * kind it is decides what the windows can do for as long as the connection lives:
+ * supervisor does UFFDIO_API and registers windows, with its privileges, in this address space.
+ * What kind it is decides what the windows can do for as long as the connection lives:
  *
- *	of userfaultfd(2), USER_MODE_ONLY   needs no privilege; system calls on absent pages get EFAULT
- *	of the device the supervisor lends  serves system calls too; only for exports that say so
+ *	of userfaultfd(2), USER_MODE_ONLY   needs no privilege; system calls on absent pages get
+ *	EFAULT of the device the supervisor lends  serves system calls too; only for exports that
+ *	say so
  *
- * The first acquire decides. It asks for the device where the supervisor lends it at all and an export is
- * named, since nothing else can make a transparent seal possible later.
+ * The first acquire decides. It asks for the device where the supervisor lends it at all and an
+ * export is named, since nothing else can make a transparent seal possible later.
  *
- * Our copy of the descriptor stays open until the connection is closed: with the last copy the kernel
- * would unregister the windows, and threads would read zeros where they have to wait.
+ * Our copy of the descriptor stays open until the connection is closed: with the last copy the
+ * kernel would unregister the windows, and threads would read zeros where they have to wait.
  */
 
 #include "client/space.h"

@@ -26,8 +26,8 @@ struct window {
 	size_t length; /* whole pages */
 };
 
-/* Binds the connection to this address space, once. Not under the lock. @object: what is going to be
- * acquired, NULL for a descriptor. */
+/* Binds the connection to this address space, once. Not under the lock. @object: what is going to
+ * be acquired, NULL for a descriptor. */
 int space_attach(struct mapseal *m, const char *object, bool transparent);
 
 /* Maps @length bytes of @memory, not accessible yet; then opens the mapping. */

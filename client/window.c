@@ -3,15 +3,16 @@
 /*
  * Windows: mappings of memory that the supervisor fills.
  *
- * A window is mapped without any access, so that nothing populates it (mlockall(2) would) before the
- * supervisor has registered it, and it is no child's: a child that touched it would find no one to
- * serve its faults.
+ * A window is mapped without any access, so that nothing populates it (mlockall(2) would) before
+ * the supervisor has registered it, and it is no child's: a child that touched it would find no one
+ * to serve its faults.
  *
- * Unmapping a registered range waits until the supervisor has read of it. That may be never, if it is
- * gone or going. So the range is made inaccessible first, then unregistered through our own copy of the
- * userfaultfd (which wakes threads that are parked there: they get SIGSEGV, and never a page of
- * zeros), and then there is no event left to wait for. None of this may be done while the supervisor
- * still serves the range: it would not hear that another window may be at that address next.
+ * Unmapping a registered range waits until the supervisor has read of it. That may be never, if it
+ * is gone or going. So the range is made inaccessible first, then unregistered through our own copy
+ * of the userfaultfd (which wakes threads that are parked there: they get SIGSEGV, and never a page
+ * of zeros), and then there is no event left to wait for. None of this may be done while the
+ * supervisor still serves the range: it would not hear that another window may be at that address
+ * next.
  */
 
 #include <errno.h>
@@ -48,7 +49,9 @@ int window_map(struct window *window, int memory, uint64_t offset, uint64_t leng
 
 int window_open(struct window *window, bool write)
 {
-	if (mprotect(window->address, window->length, write ? PROT_READ | PROT_WRITE : PROT_READ) < 0)
+	int access = write ? PROT_READ | PROT_WRITE : PROT_READ;
+
+	if (mprotect(window->address, window->length, access) < 0)
 		return error_set(errno, "Opening a window of %zu bytes: %m", window->length);
 	return 0;
 }

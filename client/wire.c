@@ -5,17 +5,17 @@
  *
  * There is no thread whose task is to read. Of all threads that wait for a reply one reads, in
  * poll(2) without the lock, and hands the others theirs; when it has its own it leaves, and another
- * takes over. Where an agent thread waits for the socket anyway (`served`), callers leave it to that;
- * while the agent is in a handler they do without it. So a handler may make any call, as may a
- * thread that a handler waits for.
+ * takes over. Where an agent thread waits for the socket anyway (`served`), callers leave it to
+ * that; while the agent is in a handler they do without it. So a handler may make any call, as may
+ * a thread that a handler waits for.
  *
  * Order is kept: frames are looked at under the lock, one after the other. A reply that creates
  * something (a seal, the upper half of a split, a break) is shown to on_reply() at once, so that an
- * event about it, which may be next in the socket, finds it. on_event() changes state and never calls
- * the application; that is for the agent.
+ * event about it, which may be next in the socket, finds it. on_event() changes state and never
+ * calls the application; that is for the agent.
  *
- * More requests than the supervisor allows in flight are not sent: calls that may wait long share half
- * of the room, other calls most of the rest, and posts queue up in the backlog.
+ * More requests than the supervisor allows in flight are not sent: calls that may wait long share
+ * half of the room, other calls most of the rest, and posts queue up in the backlog.
  *
  * Whatever is wrong with the supervisor's frames is the end of the connection.
  */
@@ -100,7 +100,8 @@ void wire_deinit(struct wire *w, bool forked)
 	}
 	w->socket = fd_close(w->socket);
 	w->nudge = fd_close(w->nudge);
-	/* The parent's waiters are in the child's copy of the condition variable: leave it alone. */
+	/* The parent's waiters are in the child's copy of the condition variable: leave it alone.
+	 * */
 	if (!forked) {
 		pthread_cond_destroy(&w->changed);
 		pthread_mutex_destroy(&w->lock);

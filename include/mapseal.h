@@ -5,32 +5,35 @@
  * libmapseal - borrow a file's memory from mapseald, and give it back when asked.
  *
  * A *seal* is a promise about a byte range of an object (a file, or anonymous memory of the
- * supervisor): READ, the bytes do not change while it is held; WRITE, nobody else reads stale bytes or
- * writes. The holder sees the bytes in a *window*, memory that the supervisor fills on demand. When
- * somebody needs the range, the seal is *recalled*: the library waits until no thread is between
- * mapseal_enter() and mapseal_exit(), calls the holder's handler (to drain I/O, deregister memory),
- * and returns the seal. Whoever does not return it by the deadline loses it (*revoked*): its memory is
- * fenced, and touching it is SIGBUS, or parks the thread until the seal is granted again.
+ * supervisor): READ, the bytes do not change while it is held; WRITE, nobody else reads stale bytes
+ * or writes. The holder sees the bytes in a *window*, memory that the supervisor fills on demand.
+ * When somebody needs the range, the seal is *recalled*: the library waits until no thread is
+ * between mapseal_enter() and mapseal_exit(), calls the holder's handler (to drain I/O, deregister
+ * memory), and returns the seal. Whoever does not return it by the deadline loses it (*revoked*):
+ * its memory is fenced, and touching it is SIGBUS, or parks the thread until the seal is granted
+ * again.
  *
  * Conventions
- *	Offsets, lengths and sizes are bytes; times are milliseconds (_ms), 0 means "as long as it takes".
- *	Functions return 0 or a negative errno; what was refused, why, and what to do about it, in words and numbers, is in
- *	mapseal_last_error() of the calling thread. Outputs are not touched on failure.
- *	Nothing prints, exits, or installs signal handlers.
+ *	Offsets, lengths and sizes are bytes; times are milliseconds (_ms), 0 means "as long as it
+ *	takes". Functions return 0 or a negative errno; what was refused, why, and what to do about
+ *	it, in words and numbers, is in mapseal_last_error() of the calling thread. Outputs are not
+ *	touched on failure. Nothing prints, exits, or installs signal handlers.
  *
  * Threads
- *	Every function may be called from any thread, with the same connection or different ones, except that
- *	mapseal_close() and mapseal_seal_free() must be the last call on their object, and mapseal_dispatch()
- *	is for one thread at a time. No function is async-signal-safe but mapseal_enter(), mapseal_exit()
- *	and mapseal_address().
+ *	Every function may be called from any thread, with the same connection or different ones,
+ *	except that mapseal_close() and mapseal_seal_free() must be the last call on their object,
+ *	and mapseal_dispatch() is for one thread at a time. No function is async-signal-safe but
+ *	mapseal_enter(), mapseal_exit() and mapseal_address().
  *
  * fork
- *	Seals belong to the process that acquired them. Windows are not inherited (MADV_DONTFORK: a child that
- *	touches one gets SIGSEGV); in a child every call on an inherited object fails with -ECHILD, except
- *	mapseal_close() and mapseal_seal_free(), which release the child's copy and leave the parent's alone.
+ *	Seals belong to the process that acquired them. Windows are not inherited (MADV_DONTFORK: a
+ *	child that touches one gets SIGSEGV); in a child every call on an inherited object fails
+ *	with -ECHILD, except mapseal_close() and mapseal_seal_free(), which release the child's copy
+ *	and leave the parent's alone.
  *
- * Semantics of recall, seq and answers follow RFC 8881 (12.5.5, 18.43, 18.44, 20.3, 20.6, 20.7); userfaultfd
- * behaviour is that of Linux 6.1 and later, see userfaultfd(2). mapseal(7) is the introduction.
+ * Semantics of recall, seq and answers follow RFC 8881 (12.5.5, 18.43, 18.44, 20.3, 20.6, 20.7);
+ * userfaultfd behaviour is that of Linux 6.1 and later, see userfaultfd(2). mapseal(7) is the
+ * introduction.
  */
 
 #include <stdbool.h>
@@ -66,8 +69,9 @@ enum mapseal_want {
 
 /*
  * The last failure of the calling thread; valid until the thread's next failing call. Never NULL.
- * `code` is the protocol's name for it ("TRY_LATER", "DENIED", ...), or "" when the library itself or the
- * kernel refused. Holder fields are set when a seal is in the way and may be shown to the caller.
+ * `code` is the protocol's name for it ("TRY_LATER", "DENIED", ...), or "" when the library itself
+ * or the kernel refused. Holder fields are set when a seal is in the way and may be shown to the
+ * caller.
  */
 struct mapseal_error {
 	int error;	      /* positive errno */
@@ -85,40 +89,45 @@ const struct mapseal_error *mapseal_last_error(void);
 /* ---- connection -------------------------------------------------------------------------- */
 
 enum {
-	MAPSEAL_THREAD = 1u << 0, /* the library runs a thread that answers recalls; otherwise the caller
-				     does, through mapseal_get_fd() and mapseal_dispatch() */
+	/* The library runs a thread that answers recalls; otherwise the caller does, through
+	 * mapseal_get_fd() and mapseal_dispatch(). */
+	MAPSEAL_THREAD = 1u << 0,
 };
 
 struct mapseal_options {
-	size_t size;	     /* sizeof(struct mapseal_options): later fields are then known to be absent */
-	const char *socket;  /* NULL: $MAPSEAL_SOCKET (not in set-user-id programs), or the default */
-	unsigned int flags;  /* MAPSEAL_THREAD; unknown bits are refused (EINVAL) */
-	uint32_t max_io_ms;  /* longest I/O that may be outstanding on a seal: a recall waits at least
-				this long; more than an object's hard limit is refused at acquire */
-	/* Told what happened that no call asked for; may be NULL. Called from the agent (the library's thread, or
-	   mapseal_dispatch()); it may call any function but mapseal_close() and mapseal_dispatch(). */
+	size_t size;	    /* sizeof(struct mapseal_options): later fields are then known absent */
+	const char *socket; /* NULL: $MAPSEAL_SOCKET (not if set-user-id), or the default */
+	unsigned int flags; /* MAPSEAL_THREAD; unknown bits are refused (EINVAL) */
+	/* Longest I/O that may be outstanding on a seal: a recall waits at least this long; more
+	 * than an object's hard limit is refused at acquire. */
+	uint32_t max_io_ms;
+	/* Told what happened that no call asked for; may be NULL. Called from the agent (the
+	 * library's thread, or mapseal_dispatch()); it may call any function but mapseal_close()
+	 * and mapseal_dispatch(). */
 	void (*on_event)(struct mapseal *m, const struct mapseal_event *event, void *data);
 	void *data;
 };
 
 /*
- * Connects and says HELLO. @options may be NULL.
- * -ENOENT, -ECONNREFUSED: no supervisor there. -EPROTONOSUPPORT: no version in common. -EDQUOT: too many sessions.
- * -EINVAL: unknown flag or size. -ENOMEM, -EMFILE. Free with mapseal_close().
+ * Connects and says HELLO. @options may be NULL. -ENOENT, -ECONNREFUSED: no supervisor there.
+ * -EPROTONOSUPPORT: no version in common. -EDQUOT: too many sessions. -EINVAL: unknown flag or
+ * size. -ENOMEM, -EMFILE. Free with mapseal_close().
  */
 int mapseal_connect(const struct mapseal_options *options, struct mapseal **ret);
 
-/* Returns every seal (flushing what was written, as munmap of a shared mapping would), ends break holds, stops the thread,
- * unmaps the windows. NULL is allowed; returns NULL. Not from a handler. */
+/* Returns every seal (flushing what was written, as munmap of a shared mapping would), ends break
+ * holds, stops the thread, unmaps the windows, and frees handles that are left. NULL is allowed;
+ * returns NULL. Not from a handler. */
 struct mapseal *mapseal_close(struct mapseal *m);
 
-/* A descriptor that polls readable when mapseal_dispatch() has work. Owned by the connection. -EBUSY with MAPSEAL_THREAD. */
+/* A descriptor that polls readable when mapseal_dispatch() has work. Owned by the connection.
+ * -EBUSY with MAPSEAL_THREAD. */
 int mapseal_get_fd(struct mapseal *m);
 
 /*
- * Does what is due: takes in messages, begins recalls, calls handlers, returns seals whose last thread has
- * left. Never blocks on others' threads. 0, or -ECONNRESET when the supervisor is gone (its seals are then
- * parked: see mapseal_seal_state()), -EBUSY with MAPSEAL_THREAD.
+ * Does what is due: takes in messages, begins recalls, calls handlers, returns seals whose last
+ * thread has left. Never blocks on others' threads. 0, or -ECONNRESET when the supervisor is gone
+ * (its seals are then parked: see mapseal_seal_state()), -EBUSY with MAPSEAL_THREAD.
  */
 int mapseal_dispatch(struct mapseal *m);
 
@@ -126,18 +135,19 @@ int mapseal_dispatch(struct mapseal *m);
 
 enum {
 	MAPSEAL_NO_WAIT = 1u << 0,     /* -EAGAIN (TRY_LATER) rather than wait for others */
-	MAPSEAL_WANT_AVAIL = 1u << 1,  /* with NO_WAIT: MAPSEAL_EVENT_AVAIL when it would be granted */
-	MAPSEAL_PINNABLE = 1u << 2,    /* WRITE: pages may be pinned (RDMA, io_uring buffers); every page counts as dirty */
-	MAPSEAL_TRANSPARENT = 1u << 3, /* nobody to ask: fenced at once, parked, granted again; needs an
-					  export with kernel-faults */
-	MAPSEAL_REVOKE_PARK = 1u << 4, /* after a revocation: park and grant again, instead of SIGBUS */
+	MAPSEAL_WANT_AVAIL = 1u << 1,  /* with NO_WAIT: EVENT_AVAIL when it would be granted */
+	MAPSEAL_PINNABLE = 1u << 2,    /* WRITE: pages may be pinned (RDMA, io_uring buffers); every
+					* page counts as dirty */
+	MAPSEAL_TRANSPARENT = 1u << 3, /* nobody to ask: fenced at once, parked, granted again;
+					* needs an export with kernel-faults */
+	MAPSEAL_REVOKE_PARK = 1u << 4, /* after a revocation: park and grant again, no SIGBUS */
 	MAPSEAL_WEAK_OK = 1u << 6,     /* take it though the guard cannot prove it */
 };
 
 enum mapseal_verdict {
 	MAPSEAL_RETURN = 0, /* I/O is drained: return it now */
 	MAPSEAL_DELAY = 1,  /* not yet: ask for *delay_ms more; the handler is called again then */
-	MAPSEAL_LATER = 2,  /* the handler's owner will call mapseal_return() itself, before the deadline */
+	MAPSEAL_LATER = 2,  /* the handler's owner calls mapseal_return(), before the deadline */
 };
 
 struct mapseal_recall {
@@ -150,53 +160,60 @@ struct mapseal_recall {
 	bool whole;		  /* out: return the whole seal rather than what is asked for */
 };
 
-/* Called by the agent when no thread is inside mapseal_enter() of the seal; new mapseal_enter() calls
- * already fail. May call mapseal_commit(), mapseal_flush(), mapseal_return() on the seal. */
+/* Called by the agent when no thread is inside mapseal_enter() of the seal; new mapseal_enter()
+ * calls already fail. May call mapseal_commit(), mapseal_flush(), mapseal_return() on the seal. */
 typedef enum mapseal_verdict (*mapseal_recall_fn)(struct mapseal_recall *recall, void *data);
 
 struct mapseal_request {
 	size_t size;	    /* sizeof(struct mapseal_request) */
 	const char *object; /* export, export/path, or the name from mapseal_create(); NULL: @fd */
-	int fd;		    /* when @object is NULL: an open descriptor of the file, whose mode is the proof of
-			       right: O_RDONLY or O_RDWR for READ, O_RDWR for WRITE. Not kept. */
+	int fd;		    /* when @object is NULL: an open descriptor of the file, whose mode is
+			     * the proof of right: O_RDONLY or O_RDWR for READ, O_RDWR for WRITE.
+			     * Not kept. */
 	uint64_t offset;    /* page-aligned */
-	uint64_t length;    /* bytes; may end unaligned only at the object's end; 0 with offset 0: the whole object */
+	uint64_t length;    /* bytes; may end unaligned only at the object's end; 0 with offset 0:
+			     * the whole object */
 	enum mapseal_mode mode;
 	enum mapseal_kind kind; /* 0: MAPSEAL_WINDOW */
 	unsigned int flags;	/* MAPSEAL_NO_WAIT ... */
-	uint64_t token;		/* of a break hold that this is part of (also taken from $MAPSEAL_TOKEN if 0) */
+	uint64_t token; /* of a break hold that this is part of; 0: $MAPSEAL_TOKEN, if set */
 	uint32_t wait_ms;	/* give up after (-ETIMEDOUT); 0: as long as it takes */
 	mapseal_recall_fn on_recall; /* NULL: just return it. Ignored with TRANSPARENT */
 	void *data;
 };
 
 /*
- * Acquires a seal and maps its window. The first acquire of a connection attaches the address space.
+ * Acquires a seal and maps its window. The first acquire of a connection attaches the address
+ * space.
  *
- * Blocks until granted unless NO_WAIT; without MAPSEAL_THREAD, recalls that arrive meanwhile are answered
- * by the next mapseal_dispatch(), so event loops use NO_WAIT | WANT_AVAIL.
+ * Blocks until granted unless NO_WAIT; without MAPSEAL_THREAD, recalls that arrive meanwhile close
+ * their gates and are answered OK at once, but handlers and returns wait for the next
+ * mapseal_dispatch(), so event loops use NO_WAIT | WANT_AVAIL.
  *
- * -EINVAL: unknown flag, empty, overflowing or unaligned range, range past the end, bad size. -ENOENT: no such export or path.
- * -EACCES: the export or the descriptor's mode does not give the right. -EBADF: the descriptor proves
- * nothing (O_PATH, access mode 3) or is no regular file. -EOPNOTSUPP: file system, kind or kernel. -EAGAIN: TRY_LATER.
- * -EBUSY: this connection itself is being asked for the range. -EDEADLK: this connection already holds a seal there
- * that would be incoherent with it. -ETXTBSY: a hard seal is in the way. -ETIMEDOUT. -EDQUOT: over the uid's
+ * -EINVAL: unknown flag, empty, overflowing or unaligned range, range past the end, bad size.
+ * -ENOENT: no such export or path. -EACCES: the export or the descriptor's mode does not give the
+ * right. -EBADF: the descriptor proves nothing (O_PATH, access mode 3) or is no regular file.
+ * -EOPNOTSUPP: file system, kind or kernel. -EAGAIN: TRY_LATER. -EBUSY: this connection itself is
+ * being asked for the range. -EDEADLK: this connection already holds a seal there that would be
+ * incoherent with it. -ETXTBSY: a hard seal is in the way. -ETIMEDOUT. -EDQUOT: over the uid's
  * quota. -EPERM: TRANSPARENT on an export without kernel-faults. -ENOMEM, -ECONNRESET, -ECHILD.
  */
 int mapseal_acquire(struct mapseal *m, const struct mapseal_request *request,
 		    struct mapseal_seal **ret);
 
-/* Returns the seal if it is still held (written pages are flushed), unmaps the window, frees. NULL is allowed; returns NULL. A failure to flush at this
- * point leaves the bytes to the supervisor, which writes or quarantines them: call mapseal_return() first to know. */
+/* Returns the seal if it is still held (written pages are flushed), unmaps the window, frees. NULL
+ * is allowed; returns NULL. A failure to flush at this point leaves the bytes to the supervisor,
+ * which writes or quarantines them: call mapseal_return() first to know. */
 struct mapseal_seal *mapseal_seal_free(struct mapseal_seal *seal);
 
-/* Where offset mapseal_offset() of the object is. The address is constant for the seal's life; what is
- * returned or revoked of it is SIGBUS (or parks) from then on. A READ window is read-only. */
+/* Where offset mapseal_offset() of the object is. The address is constant for the seal's life; what
+ * is returned or revoked of it is SIGBUS (or parks) from then on. A READ window is read-only. */
 void *mapseal_address(const struct mapseal_seal *seal);
 uint64_t mapseal_offset(const struct mapseal_seal *seal);
 uint64_t mapseal_length(const struct mapseal_seal *seal);
 uint64_t mapseal_id(const struct mapseal_seal *seal);
-uint64_t mapseal_object_size(const struct mapseal_seal *seal); /* at the grant, or the last re-grant */
+/* At the grant, or the last re-grant. */
+uint64_t mapseal_object_size(const struct mapseal_seal *seal);
 uint32_t mapseal_seq(const struct mapseal_seal *seal);
 
 enum mapseal_state {
@@ -210,38 +227,45 @@ enum mapseal_state mapseal_seal_state(const struct mapseal_seal *seal);
 enum mapseal_guard { MAPSEAL_GUARD_COOPERATIVE, MAPSEAL_GUARD_LEASE, MAPSEAL_GUARD_FANOTIFY };
 enum mapseal_guard mapseal_seal_guard(const struct mapseal_seal *seal);
 
-/* Brings pages in (mode READ), or in and writable (mode WRITE: they count as dirty until return), so that system calls may
- * use them: without kernel-faults a system call on an absent or write-protected page gets EFAULT, see
- * userfaultfd(2) UFFD_USER_MODE_ONLY. Call it inside mapseal_enter(). Bytes of the object; rounded to pages. -EINVAL, -ESTALE (not held), -EIO, -ENOMEM. */
+/* Brings pages in (mode READ), or in and writable (mode WRITE: they count as dirty until return),
+ * so that system calls may use them: without kernel-faults a system call on an absent or
+ * write-protected page gets EFAULT, see userfaultfd(2) UFFD_USER_MODE_ONLY. Call it inside
+ * mapseal_enter(). Bytes of the object; rounded to pages. -EINVAL, -ESTALE (not held), -EIO,
+ * -ENOMEM. */
 int mapseal_populate(struct mapseal_seal *seal, uint64_t offset, uint64_t length,
 		     enum mapseal_mode mode);
 
-/* Makes written pages visible to others, or durable (fdatasync; once it returned 0 the bytes survive a crash).
- * For commit no I/O into the range may be outstanding, and threads may go on writing: what is written meanwhile belongs to the next commit. The object is never extended. Ranges
- * are rounded to pages. -ENOSPC, -EDQUOT, -EIO: nothing is lost, the pages stay dirty, try again. -EACCES: READ seal. -ESTALE: not held. */
+/* Makes written pages visible to others, or durable (fdatasync; once it returned 0 the bytes
+ * survive a crash). For commit no I/O into the range may be outstanding, and threads may go on
+ * writing: what is written meanwhile belongs to the next commit. The object is never extended.
+ * Ranges are rounded to pages. -ENOSPC, -EDQUOT, -EIO: nothing is lost, the pages stay dirty, try
+ * again. -EACCES: READ seal. -ESTALE: not held. */
 int mapseal_flush(struct mapseal_seal *seal, uint64_t offset, uint64_t length);
 int mapseal_commit(struct mapseal_seal *seal, uint64_t offset, uint64_t length);
 
 enum { MAPSEAL_DISCARD = 1u << 0 /* forget what was written and not committed */ };
 
 /*
- * Returns a page-aligned part of the seal, or all of it (offset and length of the seal). Waits for threads
- * inside mapseal_enter() unless called from the recall handler or from inside (-EDEADLK then: leave first). What was written is flushed; if that
- * fails (-ENOSPC, -EIO) nothing is given back. After a part was returned the rest stays held; a part in the
- * middle leaves two halves, which this object goes on holding as one. -EINVAL: range. -ESTALE: not held.
+ * Returns a page-aligned part of the seal, or all of it (offset and length of the seal). Waits for
+ * threads inside mapseal_enter() unless called from the recall handler or from inside (-EDEADLK
+ * then: leave first). What was written is flushed; if that fails (-ENOSPC, -EIO) nothing is given
+ * back. After a part was returned the rest stays held; a part in the middle leaves two halves,
+ * which this object goes on holding as one. -EINVAL: range. -ESTALE: not held.
  */
 int mapseal_return(struct mapseal_seal *seal, uint64_t offset, uint64_t length, unsigned int flags);
 
 /* ---- the fast path ----------------------------------------------------------------------- */
 
 /*
- * mapseal_enter() announces that the calling thread uses the window; until mapseal_exit() a recall waits
- * for it (at most to the deadline). 0, or -ESTALE when the seal is recalled, returned or revoked: do not touch the
- * window, acquire again. Calls nest, exits in reverse order of enters, at most MAPSEAL_NEST deep (-EOVERFLOW).
- * A thread that is inside when a recall begins finds all its faults served.
+ * mapseal_enter() announces that the calling thread uses the window; until mapseal_exit() a recall
+ * waits for it (at most to the deadline). 0, or -ESTALE when the seal is recalled, returned or
+ * revoked: do not touch the window, acquire again. Calls nest, exits in reverse order of enters, at
+ * most MAPSEAL_NEST deep (-EOVERFLOW). A thread that is inside when a recall begins finds all its
+ * faults served.
  *
- * The cost is a store, a load and a branch (the recalling side pays with membarrier(2)). The functions below are
- * inline; the ABI they rely on is the first fields of struct mapseal_gate and struct mapseal_self.
+ * The cost is a store, a load and a branch (the recalling side pays with membarrier(2)). The
+ * functions below are inline; the ABI they rely on is the first fields of struct mapseal_gate and
+ * struct mapseal_self.
  */
 #define MAPSEAL_NEST 8
 
@@ -257,7 +281,7 @@ struct mapseal_self { /* one a thread */
 
 extern __thread struct mapseal_self mapseal_self __attribute__((__tls_model__("initial-exec")));
 
-int mapseal_enter_slow(struct mapseal_seal *seal);  /* first use by a thread, nesting, closed gate */
+int mapseal_enter_slow(struct mapseal_seal *seal); /* a thread's first, nesting, closed gate */
 void mapseal_exit_slow(struct mapseal_seal *seal); /* somebody waits for this thread to leave */
 
 static inline int mapseal_enter(struct mapseal_seal *seal)
@@ -271,7 +295,7 @@ static inline int mapseal_enter(struct mapseal_seal *seal)
 	self->depth = 1; /* before the rest: a signal handler that enters finds the place taken */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&self->inside[0], gate, __ATOMIC_RELAXED);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* membarrier(2) makes it a fence when it matters */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* when it matters membarrier(2) does the rest */
 	if (__builtin_expect(__atomic_load_n(&gate->closed, __ATOMIC_ACQUIRE) != 0, 0)) {
 		__atomic_store_n(&self->inside[0], (struct mapseal_gate *)0, __ATOMIC_RELEASE);
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -299,10 +323,10 @@ enum mapseal_event_type {
 	MAPSEAL_EVENT_REVOKED,	 /* seal, fence, quarantined: it was taken */
 	MAPSEAL_EVENT_PARKED,	 /* seal, fence: fenced, to be granted again */
 	MAPSEAL_EVENT_REGRANTED, /* seal: in force again; object size may have changed */
-	MAPSEAL_EVENT_RETURNED,	 /* seal: the agent returned what was recalled */
+	MAPSEAL_EVENT_RETURNED,	 /* seal, offset, length: the agent returned what was recalled */
 	MAPSEAL_EVENT_RECALL_ANY, /* keep: return seals of your choice until this many are left */
 	MAPSEAL_EVENT_AVAIL,	 /* object id, offset, length: ask again now */
-	MAPSEAL_EVENT_BREAK_EXPIRED, /* brk: the longest hold was reached, nothing is held any more */
+	MAPSEAL_EVENT_BREAK_EXPIRED, /* brk: the longest hold was reached, nothing is held */
 	MAPSEAL_EVENT_DISCONNECTED, /* the supervisor is gone */
 };
 
@@ -318,12 +342,16 @@ struct mapseal_event {
 
 /* ---- breaks ------------------------------------------------------------------------------ */
 
-enum { MAPSEAL_BREAK_HOLD = 1u << 2, MAPSEAL_BREAK_NO_WAIT = 1u << 0, MAPSEAL_BREAK_MAP_WILL_CHANGE = 1u << 3 };
+enum {
+	MAPSEAL_BREAK_NO_WAIT = 1u << 0,	 /* -EAGAIN rather than recall */
+	MAPSEAL_BREAK_HOLD = 1u << 2,		 /* keep the range free until mapseal_break_end() */
+	MAPSEAL_BREAK_MAP_WILL_CHANGE = 1u << 3, /* holders: no more writes through the window */
+};
 
 struct mapseal_break_request {
 	size_t size; /* sizeof(struct mapseal_break_request) */
 	const char *object;
-	int fd;			/* as in struct mapseal_request; needs the right to do the operation */
+	int fd; /* as in struct mapseal_request; needs the right to do the operation */
 	uint64_t offset, length; /* page-aligned; length 0: to infinity, as truncation needs */
 	enum mapseal_want want;
 	unsigned int flags;
@@ -332,8 +360,9 @@ struct mapseal_break_request {
 	uint32_t hold_ms; /* HOLD: longest wished for; 0: the longest the supervisor gives */
 };
 
-/* One holder's line in the account of a break. Strings are static: answer "none" "ok" "delay" "no-matching"; result "pending"
- * "returned" "no-matching" "revoked" "parked" "flushed" "gone"; fence "none" "fenced" "unfenced" "torn-possible". */
+/* One holder's line in the account of a break. Strings are static: answer "none" "ok" "delay"
+ * "no-matching"; result "pending" "returned" "no-matching" "revoked" "parked" "flushed" "gone";
+ * fence "none" "fenced" "unfenced" "torn-possible". */
 struct mapseal_account {
 	uint64_t seal;
 	pid_t pid;
@@ -345,13 +374,15 @@ struct mapseal_account {
 };
 
 /*
- * Recalls what is in the way of an operation and, with HOLD, keeps the range free until mapseal_break_end(): a kernel would
- * hold the inode lock there. What the holder of the range starts itself carries mapseal_break_token(), so
- * that it does not wait for itself; everybody else gets -EAGAIN meanwhile. The object is returned on refusal
- * too, with the account and outcome; *ret is untouched only when the request never got that far.
+ * Recalls what is in the way of an operation and, with HOLD, keeps the range free until
+ * mapseal_break_end(): a kernel would hold the inode lock there. What the holder of the range
+ * starts itself carries mapseal_break_token(), so that it does not wait for itself; everybody else
+ * gets -EAGAIN meanwhile. The object is returned on refusal too, with the account and outcome; *ret
+ * is untouched only when the request never got that far.
  *
- * 0: the range is free. -ETXTBSY: a hard seal. -EBUSY: a cycle. -ETIMEDOUT: wait_ms. -EAGAIN: NO_WAIT, or somebody's hold. -EIO: a flush
- * failed. Others as for mapseal_acquire(). Free with mapseal_break_end().
+ * 0: the range is free. -ETXTBSY: a hard seal. -EBUSY: a cycle. -ETIMEDOUT: wait_ms. -EAGAIN:
+ * NO_WAIT, or somebody's hold. -EIO: a flush failed. Others as for mapseal_acquire(). Free with
+ * mapseal_break_end().
  */
 int mapseal_break_begin(struct mapseal *m, const struct mapseal_break_request *request,
 			struct mapseal_break **ret);
@@ -359,16 +390,19 @@ uint64_t mapseal_break_token(const struct mapseal_break *b); /* 0: nothing is he
 uint64_t mapseal_break_id(const struct mapseal_break *b);
 uint32_t mapseal_break_ms(const struct mapseal_break *b);      /* how long it took */
 uint32_t mapseal_break_hold_ms(const struct mapseal_break *b); /* granted */
-const char *mapseal_break_outcome(const struct mapseal_break *b); /* "granted", "denied", "busy", "timed-out", "try-later", "failed" */
+/* "granted", "denied", "busy", "timed-out", "try-later", "failed", "withdrawn". */
+const char *mapseal_break_outcome(const struct mapseal_break *b);
 size_t mapseal_break_account(const struct mapseal_break *b, const struct mapseal_account **ret);
 
-/* Ends the hold and frees. NULL is allowed. 0, or -ESTALE when it had expired before: others may have been there. */
+/* Ends the hold and frees. NULL is allowed. 0, or -ESTALE when it had expired before: others may
+ * have been there. */
 int mapseal_break_end(struct mapseal_break *b);
 
 /* ---- anonymous objects ------------------------------------------------------------------- */
 
-/* Makes an object of zeros with no file behind. @name (64 bytes) is what sessions of the same uid acquire it by. It
- * lives as long as this connection or any seal on it. -EINVAL: size 0. -EDQUOT. */
+/* Makes an object of zeros with no file behind. @name (64 bytes) is what sessions of the same uid
+ * acquire it by. It lives as long as this connection or any seal on it. -EINVAL: size 0.
+ * -EDQUOT. */
 int mapseal_create(struct mapseal *m, uint64_t size, char name[64]);
 
 /* ---- looking ----------------------------------------------------------------------------- */
@@ -437,8 +471,9 @@ struct mapseal_status {
 	bool poison, wp_continue, kernel_faults; /* what supervisor and kernel can do */
 };
 
-/* Root sees everything; others their own seals and those on objects they have proved access to on this connection. @id 0: all.
- * The callback returns non-zero to stop (which is then returned). It may call nothing of this library. */
+/* Root sees everything; others their own seals and those on objects they have proved access to on
+ * this connection. @id 0: all. The callback returns non-zero to stop (which is then returned). It
+ * may call nothing of this library. */
 int mapseal_list_seals(struct mapseal *m, uint64_t id,
 		       int (*fn)(const struct mapseal_seal_info *info, void *data), void *data);
 int mapseal_list_breaks(struct mapseal *m, uint64_t id,
@@ -448,13 +483,14 @@ int mapseal_list_quarantine(struct mapseal *m, uint64_t id,
 			    void *data);
 int mapseal_get_status(struct mapseal *m, struct mapseal_status *ret);
 
-/* From here on the agent calls @fn for every change the session may see. Once a connection (-EBUSY). */
+/* From here on the agent calls @fn for every change the session may see. Once a connection
+ * (-EBUSY). */
 int mapseal_watch(struct mapseal *m, void (*fn)(const struct mapseal_change *change, void *data),
 		  void *data);
 
-/* Bytes that could not be written when a break had to go on. A new read-only descriptor of memory in
- * which the byte at file offset *ret_offset + n is at n; what was not written there is a hole. The caller closes it.
- * -EACCES: not the owner. -ENOENT. */
+/* Bytes that could not be written when a break had to go on. A new read-only descriptor of memory
+ * in which the byte at file offset *ret_offset + n is at n; what was not written there is a hole.
+ * The caller closes it. -EACCES: not the owner. -ENOENT. */
 int mapseal_quarantine_open(struct mapseal *m, uint64_t id, uint64_t *ret_offset,
 			    uint64_t *ret_length);
 int mapseal_quarantine_drop(struct mapseal *m, uint64_t id);
