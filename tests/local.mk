@@ -36,3 +36,10 @@ check-count:
 	@status=0; $(MAKE) $(AM_MAKEFLAGS) check || status=$$?; \
 	bash $(top_srcdir)/tests/report.sh $(top_srcdir)/tests/skips.list . || status=$$?; \
 	exit $$status
+
+# Memcheck needs an uninstrumented build.
+EXTRA_DIST += %D%/valgrind.sh %D%/valgrind-ctl.sh
+.PHONY: check-valgrind
+check-valgrind: $(check_PROGRAMS) mapsealctl$(EXEEXT) mapseald$(EXEEXT)
+	@$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/valgrind.sh $(filter tests/unit/%,$(check_PROGRAMS)) \
+		tests/fuzz/replay-decode

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# valgrind.sh PROGRAM...: unit tests and the decoder's corpus under memcheck, then mapsealctl against a real
+# supervisor. An error or a leak is a failure. Closes with a count.
+
+set -uo pipefail
+command -v valgrind >/dev/null || { echo "no valgrind here"; exit 77; }
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0
+memcheck=("$top_builddir/libtool" --mode=execute valgrind --quiet --error-exitcode=99
+	--leak-check=full --errors-for-leak-kinds=definite,possible --child-silent-after-fork=yes)
+
+check() {
+	local name=$1
+	shift
+	if "$@" >"$log" 2>&1; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "failed under valgrind: $name"
+		tail -n 40 "$log"
+	fi
+}
+
+# check(3) forks each test by default; memcheck is to see them in one process
+for program in "$@"; do
+	check "$program" env CK_FORK=no CK_DEFAULT_TIMEOUT=0 "${memcheck[@]}" "$program"
+done
+check mapsealctl bash "$top_srcdir/tests/valgrind-ctl.sh"
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" = 0 ]
