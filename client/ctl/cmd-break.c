@@ -283,8 +283,7 @@ COMMAND_FN(cmd_break)
 		tell(&b);
 	if (r < 0)
 		return ctl_fail(r);
-	/* The proof is given; an open descriptor of ours would only be one more outsider on the
-	 * file. */
+	/* The proof is given; our descriptor would only be one more outsider on the file. */
 	fd = fd_close(fd);
 	return rest.command ? run_command(&b, rest.command) : EXIT_OK;
 }

@@ -88,7 +88,7 @@ bool ctl_arguments(struct ctl *ctl, const struct command *self, const struct opt
 		return false;
 	}
 	if (rest.n_operands > max) {
-		const char *hint = flags & OPTIONS_COMMAND ? "; a command to run comes after --" : "";
+		const char *hint = flags & OPTIONS_COMMAND ? "; a COMMAND comes after --" : "";
 
 		*ret_status = ctl_misuse("%s: '%.60s' is too much%s", self->name,
 					 rest.operands[max], hint);

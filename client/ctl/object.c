@@ -48,8 +48,7 @@ int object_parse(const char *text, struct object *ret, char error[OBJECT_ERROR_M
 		snprintf(error, OBJECT_ERROR_MAX, "the object's name is empty");
 		return 1;
 	}
-	/* A directory of an export's name does not make "export:0-4K" a path: only the full text
-	 * counts. */
+	/* The full text only: a directory "export" does not make "export:0-4K" a path. */
 	if (!exists(text))
 		colon = strrchr(text, ':');
 	if (colon == text) {

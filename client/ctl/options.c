@@ -96,8 +96,7 @@ static int set(struct parser *p, const struct option_spec *o, const char *value)
 	return 0;
 }
 
-/* Takes one option, and the word after it if its value is there. Advances *@word to the last one
- * used. */
+/* Takes one option, perhaps with the word after it. Advances *@word to the last one used. */
 static int take(struct parser *p, char ***word)
 {
 	const char *text = **word, *value = NULL;

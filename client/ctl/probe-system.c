@@ -52,8 +52,7 @@ static void probe_memfd(struct findings *f)
 static void probe_membarrier(struct findings *f)
 {
 	static const char *const consequence[3] = {
-		"a recall cannot wait for threads inside mapseal_enter(): the library does not "
-		"work here",
+		"the library cannot tell when threads have left mapseal_enter(), and does not work",
 		"mapseal_enter() and mapseal_exit() cost no atomic operation",
 	};
 	long have = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
@@ -66,8 +65,7 @@ static void probe_membarrier(struct findings *f)
 static void probe_io_uring(struct findings *f)
 {
 	static const char *const consequence[3] = {
-		"the supervisor cannot run as you are here (kernel.io_uring_disabled, or a "
-		"sandbox)",
+		"the supervisor cannot run as you are here",
 		"the supervisor's event loop works",
 	};
 	struct io_uring_params params = { 0 };
@@ -97,8 +95,7 @@ static void probe_pidfd(struct findings *f)
 static void probe_fanotify(struct findings *f)
 {
 	static const char *const consequence[3] = {
-		"strangers' writes cannot be held by the kernel: the guard is leases, or "
-		"cooperation",
+		"the kernel cannot hold strangers: the guard is leases, or cooperation",
 		"strangers can be held by the kernel while a recall runs",
 		"only root can tell",
 	};
@@ -147,8 +144,7 @@ static void probe_huge_pages(struct findings *f)
 {
 	static const char *const consequence[3] = {
 		"a part of a window that is taken back leaves no page behind",
-		"a pinned huge page can outlive the punch of a part of it; its memory is then "
-		"retired as a whole",
+		"a pinned huge page can outlive a punch, and costs its window a new memory",
 		"windows are treated as if huge pages were on",
 	};
 	char value[96];

@@ -79,8 +79,7 @@ static void probe_features(struct findings *f, int uffd)
 		"the first write to a page of a window is seen, and writers can be stopped",
 	};
 	static const char *const poison[3] = {
-		"after a revocation a thread that touches a window parks, where it asked for "
-		"SIGBUS",
+		"after a revocation a touch parks the thread, though SIGBUS was asked for",
 		"after a revocation, and past the end of a truncated file, a touch is SIGBUS",
 	};
 	static const char *const events[3] = {
@@ -119,10 +118,8 @@ static void probe_features(struct findings *f, int uffd)
 static void probe_device(struct findings *f)
 {
 	static const char *const device[3] = {
-		"exports cannot offer kernel-faults; holders call mapseal_populate() before system "
-		"calls",
-		"a supervisor that runs as root can offer kernel-faults to users that the "
-		"administrator names",
+		"no export can offer kernel-faults: mapseal_populate() comes before system calls",
+		"exports can offer kernel-faults to users that the administrator names",
 	};
 	static const char *const access_[3] = {
 		"you get kernel-mode faults only from an export with kernel-faults",
@@ -131,8 +128,7 @@ static void probe_device(struct findings *f)
 	static const char *const path = "/dev/userfaultfd";
 	static const char *const sysctl = "/proc/sys/vm/unprivileged_userfaultfd";
 	static const char *const any[3] = {
-		"users make userfaultfds for user-mode faults alone, which is all that mapseal "
-		"asks of them",
+		"users can serve user-mode faults alone, which is all that mapseal asks of them",
 		"every user may serve kernel-mode faults, which mapseal does not need; 0 is safer",
 		"nothing can be said",
 	};

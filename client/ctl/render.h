@@ -13,8 +13,7 @@
 
 #include "mapseal.h"
 
-/* Says so, and ends the program with status 1: there is nothing sensible that a command could still
- * do. */
+/* Says so, and ends the program with status 1: no command could do anything sensible any more. */
 void render_no_memory(void) __attribute__((__noreturn__));
 
 /*
@@ -23,8 +22,7 @@ void render_no_memory(void) __attribute__((__noreturn__));
  */
 char *render_escape(const char *text);
 
-/* The same for JSON, where only invalid UTF-8 hurts: each bad byte becomes U+FFFD. The caller
- * frees. */
+/* For JSON, where only invalid UTF-8 hurts: each bad byte becomes U+FFFD. The caller frees. */
 char *render_utf8(const char *text);
 
 /* Prints @text escaped. */

@@ -30,8 +30,7 @@ int run_signals(struct run *run);
  */
 bool run_start(struct run *run, char **argv, int *ret_status);
 
-/* Takes a signal off signalfd and passes it on to the COMMAND, if it has not had it from the
- * terminal. Returns it. */
+/* Takes a signal off signalfd, passes it on to the COMMAND unless it came from the terminal. */
 int run_signal(struct run *run);
 
 /* When pidfd polled readable: the COMMAND's status as a shell has it. */
