@@ -5,9 +5,9 @@
  *
  * Receiving is one operation of the loop at a time: a frame comes, is handed on, and only then is
  * the next one asked for. So each session gets one request a round, however fast it writes, and a
- * decoded message may point into the session's only buffer. With too many requests unanswered no
- * further frame is asked for (stalled), until one was answered: the socket's own flow control does the
- * rest. What waits for *other* clients has a lower limit of its own, which the owner keeps, so a
+ * decoded message may point into the session's only buffer. With too many requests unanswered, or too
+ * many parts of answers unread, no further frame is asked for (stalled): the socket's own flow
+ * control does the rest. What waits for *other* clients has a lower limit of its own, which the owner keeps, so a
  * stalled session waits for nothing but the supervisor.
  *
  * Sending goes straight to the socket. What does not fit there is queued and sent by the loop, in
@@ -155,6 +155,8 @@ static void transmitted(struct loop_op *op, int result)
 		outgoing_free(session,
 			      list_entry(list_first(&session->queue), struct outgoing, link));
 	transmit(session);
+	if (session->stalled)
+		receive(session);
 }
 
 static void transmit(struct session *session)
@@ -269,11 +271,6 @@ void session_refuse(struct session *session, uint32_t serial, enum proto_error c
 	session_reply(session, serial, &message, -1);
 }
 
-bool session_is_busy(const struct session *session)
-{
-	return session->bulk > 0;
-}
-
 /* ---- in --------------------------------------------------------------------------------- */
 
 /* Whether the request is for the owner. */
@@ -347,7 +344,8 @@ static void receive(struct session *session)
 {
 	if (session->hung_up || session->receive.busy)
 		return;
-	session->stalled = session->in_flight >= session->sessions->limits.max_in_flight;
+	session->stalled = session->in_flight >= session->sessions->limits.max_in_flight ||
+			   session->bulk > session->sessions->limits.max_queue;
 	if (session->stalled)
 		return;
 	session->in_iov =

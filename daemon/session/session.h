@@ -87,7 +87,7 @@ size_t sessions_count(const struct sessions *sessions);
 void session_reply(struct session *session, uint32_t serial, struct proto_message *message, int fd);
 
 /* One of several before the reply. They are the client's own doing, so they don't count towards what
- * it may leave unread; but see session_is_busy(). */
+ * it may leave unread; but with too many of them unread nothing more is read from it. */
 void session_part(struct session *session, uint32_t serial, struct proto_message *message);
 void session_event(struct session *session, struct proto_message *message);
 void session_done(struct session *session, uint32_t serial, uint64_t value);
@@ -95,8 +95,5 @@ void session_done(struct session *session, uint32_t serial, uint64_t value);
 /* A REFUSED with code and text alone. */
 void session_refuse(struct session *session, uint32_t serial, enum proto_error code,
 		    const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-/* Parts that were asked for have not been read yet. */
-bool session_is_busy(const struct session *session);
 
 void session_hang_up(struct session *session);

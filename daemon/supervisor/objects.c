@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Objects: one for each inode, however it was named.
+ *
+ * Device and inode identify it for as long as our own descriptor keeps the inode alive, so two names
+ * of a file, or a name and a descriptor, meet in the same seals. The descriptor is opened read-only
+ * until somebody has proved the right to write, and is replaced then; a file is not held open for
+ * writing on behalf of those who may only read it.
+ *
+ * An object lives as long as a window, a request or its creator refers to it.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "daemon/supervisor/wiring.h"
+
+static struct list *bucket(struct supervisor *s, dev_t dev, ino_t ino)
+{
+	uint64_t mix = (ino ^ (uint64_t)dev << 32) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &s->inodes[mix >> 40 & (INODE_BUCKETS - 1)];
+}
+
+struct object *object_find(const struct supervisor *s, uint64_t id)
+{
+	struct idmap_node *n = idmap_find(&s->objects, id);
+
+	return n ? container_of(n, struct object, node) : NULL;
+}
+
+void object_ref(struct object *object)
+{
+	object->refs++;
+}
+
+static void object_free(struct supervisor *s, struct object *object)
+{
+	struct pager_job job = {
+		.type = PAGER_OBJECT_CLOSE,
+		.object = object->node.id,
+		.fd = -1,
+	};
+
+	if (object->in_pager)
+		job_submit_must(s, &(struct job){ 0 }, &job);
+	visibility_forget_object(s, object);
+	if (object->node.id) {
+		core_object_drop(s->core, object->node.id);
+		idmap_remove(&s->objects, &object->node);
+	}
+	list_unlink(&object->inode_link);
+	list_unlink(&object->creator_link);
+	quota_refund(&object->memory);
+	fd_close(object->fd);
+	free(object->name);
+	free(object);
+}
+
+void object_unref(struct supervisor *s, struct object *object)
+{
+	if (--object->refs == 0)
+		object_free(s, object);
+}
+
+uint64_t object_refresh(struct supervisor *s, struct object *object)
+{
+	struct pager_job job = {
+		.type = PAGER_OBJECT_RESIZED,
+		.object = object->node.id,
+		.fd = -1,
+	};
+	struct stat st;
+
+	if (fstat(object->fd, &st) < 0 || (uint64_t)st.st_size == object->size)
+		return object->size;
+	object->size = (uint64_t)st.st_size;
+	core_object_resized(s->core, object->node.id, object->size);
+	job.end = object->size;
+	if (object->in_pager)
+		job_submit_must(s, &(struct job){ 0 }, &job);
+	return object->size;
+}
+
+int object_to_pager(struct supervisor *s, struct object *object)
+{
+	struct pager_job job = {
+		.type = PAGER_OBJECT_OPEN,
+		.object = object->node.id,
+		.end = object->size,
+		.writable = object->writable,
+		.anonymous = object->anonymous,
+	};
+	int r;
+
+	if (object->in_pager)
+		return 0;
+	job.fd = fcntl(object->fd, F_DUPFD_CLOEXEC, 3);
+	if (job.fd < 0)
+		return -errno;
+	r = job_submit(s, &(struct job){ 0 }, &job);
+	if (r < 0)
+		fd_close(job.fd);
+	object->in_pager = r == 0;
+	return r;
+}
+
+/* ---- new ones --------------------------------------------------------------------------- */
+
+static int object_new(struct supervisor *s, const struct stat *st, const char *name,
+		      const struct core_policy *policy, bool anonymous, struct object **ret)
+{
+	struct object *object = calloc(1, sizeof(*object));
+	struct core_object_info info = {
+		.device = anonymous ? 0 : st->st_dev,
+		.size = (uint64_t)st->st_size,
+		.policy = *policy,
+	};
+	uint64_t id;
+
+	if (!object)
+		return -ENOMEM;
+	object->fd = -1;
+	object->refs = 1;
+	object->dev = st->st_dev;
+	object->ino = st->st_ino;
+	object->size = info.size;
+	object->policy = *policy;
+	object->anonymous = anonymous;
+	list_init(&object->inode_link);
+	list_init(&object->creator_link);
+	list_init(&object->proofs);
+	object->name = strdup(name);
+	if (!object->name || core_object_add(s->core, &info, &id) != 0) {
+		object_free(s, object);
+		return -ENOMEM;
+	}
+	proto_str_clean(object->name);
+	idmap_insert(&s->objects, &object->node, id);
+	list_append(bucket(s, st->st_dev, st->st_ino), &object->inode_link);
+	*ret = object;
+	return 0;
+}
+
+static struct object *find_inode(struct supervisor *s, const struct stat *st)
+{
+	list_for_each (l, bucket(s, st->st_dev, st->st_ino)) {
+		struct object *object = list_entry(l, struct object, inode_link);
+
+		if (object->dev == st->st_dev && object->ino == st->st_ino)
+			return object;
+	}
+	return NULL;
+}
+
+/* Takes *fd over when it has a use for it. */
+int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
+	       const struct core_policy *policy, struct object **ret, struct refusal *refusal)
+{
+	struct object *object;
+	struct stat st;
+
+	if (fstat(*fd, &st) < 0)
+		return refuse_errno(refusal, PROTO_E_IO, errno, "the file can't be looked at");
+	object = find_inode(s, &st);
+	if (object) {
+		object_ref(object);
+	} else if (object_new(s, &st, name, policy, false, &object) < 0) {
+		return refuse(refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
+	}
+	if (object->fd < 0 || (writable && !object->writable)) {
+		fd_close(object->fd);
+		object->fd = take_fd(fd);
+		object->writable = writable;
+		/* the pager's descriptor is replaced with the next window */
+		object->in_pager = false;
+	}
+	*ret = object;
+	return 0;
+}
+
+/* ---- anonymous ones --------------------------------------------------------------------- */
+
+static int make_memory(uint64_t size)
+{
+	_cleanup_fd_ int fd = memfd_create("mapseal-object", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || fchmod(fd, 0600) < 0 || ftruncate(fd, (off_t)size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+int object_create(struct supervisor *s, struct client *client, uint64_t size, struct object **ret,
+		  struct refusal *refusal)
+{
+	struct quota_charge charge;
+	_cleanup_fd_ int fd = -1;
+	struct object *object;
+	char name[64];
+	struct stat st;
+
+	if (size == 0 || size > INT64_MAX - page_up(1))
+		return refuse(refusal, PROTO_E_BAD_RANGE, "%" PRIu64 " bytes are no size", size);
+	if (quota_charge(client->user, QUOTA_WINDOW_BYTES, page_up(size), &charge) != 0)
+		return refuse(refusal, PROTO_E_QUOTA,
+			      "uid %u has %" PRIu64 " of %" PRIu64 " bytes of windows; %" PRIu64
+			      " more are too many",
+			      client->uid, quota_used(client->user, QUOTA_WINDOW_BYTES),
+			      quota_limit(client->user, QUOTA_WINDOW_BYTES), size);
+	fd = make_memory(size);
+	if (fd < 0 || fstat(fd, &st) < 0 ||
+	    object_new(s, &st, "anon", supervisor_policy(s), true, &object) < 0) {
+		quota_refund(&charge);
+		return refuse(refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
+	}
+	object->fd = take_fd(&fd);
+	object->writable = true;
+	object->owner = client->uid;
+	object->memory = charge;
+	list_append(&client->objects, &object->creator_link);
+	snprintf(name, sizeof(name), "anon:%" PRIu64, object->node.id);
+	free(object->name);
+	object->name = strdup(name);
+	if (!object->name) {
+		object_unref(s, object);
+		return refuse(refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
+	}
+	*ret = object;
+	return 0;
+}
+
+void request_create(struct supervisor *s, struct client *client, uint32_t serial,
+		    const struct proto_create *m)
+{
+	struct proto_message message = { .type = PROTO_CREATED };
+	struct object *object;
+	struct refusal refusal;
+
+	if (object_create(s, client, m->size, &object, &refusal) != 0) {
+		refusal_send(client, serial, &refusal);
+		return;
+	}
+	message.created.object = object->node.id;
+	message.created.name = object->name;
+	session_reply(client->session, serial, &message, -1);
+}

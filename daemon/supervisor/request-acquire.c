@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * ACQUIRE: from a name or a descriptor to a question for the core, and the core's no.
+ *
+ * What can be refused for its form is refused before anything is made; then the right is proved,
+ * then the quotas are charged, then the core is asked. The yes is in windows.c.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/core/deadline.h"
+#include "daemon/supervisor/wiring.h"
+
+static int check_form(struct client *client, const struct proto_acquire *m,
+		      struct refusal *refusal)
+{
+	if (m->kind == PROTO_KIND_DIRECT)
+		return refuse(refusal, PROTO_E_UNSUPPORTED,
+			      "this supervisor grants WINDOW seals only; a DIRECT seal needs a guard "
+			      "that it does not have");
+	if (client->space != SPACE_ATTACHED)
+		return refuse(refusal, PROTO_E_NOT_ATTACHED,
+			      "a window needs an address space; send ATTACH first");
+	if (m->flags & PROTO_ACQUIRE_WANT_AVAIL && !(m->flags & PROTO_ACQUIRE_NO_WAIT))
+		return refuse(refusal, PROTO_E_UNKNOWN_FLAG,
+			      "ACQUIRE.flags: want-avail has a meaning with no-wait only");
+	if (m->flags & PROTO_ACQUIRE_PINNABLE && m->mode != PROTO_MODE_WRITE)
+		return refuse(refusal, PROTO_E_UNSUPPORTED,
+			      "READ windows are not for pinning; ask for WRITE");
+	if (m->flags & PROTO_ACQUIRE_TRANSPARENT && !client->kernel_faults)
+		return refuse(refusal, PROTO_E_NEEDS_KERNEL_FAULTS,
+			      "a transparent seal needs an address space attached by a userfaultfd of "
+			      "the supervisor's device");
+	return 0;
+}
+
+static unsigned int core_flags(const struct proto_acquire *m, const struct target *target)
+{
+	return (m->flags & PROTO_ACQUIRE_NO_WAIT ? CORE_F_NO_WAIT : 0) |
+	       (m->flags & PROTO_ACQUIRE_WANT_AVAIL ? CORE_F_WANT_AVAIL : 0) |
+	       (m->flags & PROTO_ACQUIRE_PINNABLE ? CORE_F_PINNABLE : 0) |
+	       (m->flags & PROTO_ACQUIRE_TRANSPARENT ? CORE_F_TRANSPARENT : 0) |
+	       (m->flags & PROTO_ACQUIRE_REVOKE_PARK ? CORE_F_REVOKE_PARK : 0) |
+	       (target->hard ? CORE_F_HARD : 0);
+}
+
+static int charge_one(struct client *client, enum quota_kind kind, uint64_t amount,
+		      struct quota_charge *ret, const char *what, struct refusal *refusal)
+{
+	if (quota_charge(client->user, kind, amount, ret) == 0)
+		return 0;
+	return refuse(refusal, PROTO_E_QUOTA,
+		      "uid %u has %" PRIu64 " of %" PRIu64 " %s; %" PRIu64 " more are too many",
+		      client->uid, quota_used(client->user, kind), quota_limit(client->user, kind),
+		      what, amount);
+}
+
+static int charge(struct client *client, struct pending *pending, struct refusal *refusal)
+{
+	int r;
+
+	r = charge_one(client, QUOTA_WAITING, 1, &pending->waiting, "waiting requests", refusal);
+	if (!r)
+		r = charge_one(client, QUOTA_SEALS, 1, &pending->seals, "seals", refusal);
+	if (!r)
+		r = charge_one(client, QUOTA_WINDOW_BYTES,
+			       page_up(pending->end - pending->start), &pending->bytes,
+			       "bytes of windows", refusal);
+	return r;
+}
+
+/* Before the limit is reached: what nobody looks at goes first, then the client is asked to choose. */
+static void relieve(struct supervisor *s, struct client *client)
+{
+	struct pager_job job = {
+		.type = PAGER_DROP_CLEAN,
+		.value = quota_limit(client->user, QUOTA_WINDOW_BYTES) / 8,
+		.fd = -1,
+	};
+	bool was_short = client->short_of_quota;
+
+	client->short_of_quota = quota_is_short(client->user, QUOTA_WINDOW_BYTES) |
+				 quota_is_short(client->user, QUOTA_SEALS);
+	if (!client->short_of_quota || was_short)
+		return;
+	job_submit(s, &(struct job){ 0 }, &job);
+	core_recall_any(s->core, client->node.id,
+			(uint32_t)(client->n_seals - client->n_seals / 4), loop_now());
+}
+
+void request_acquire(struct supervisor *s, struct client *client, uint32_t serial,
+		     const struct proto_acquire *m, struct fdlist *fds)
+{
+	struct target_request wanted = {
+		.name = m->object,
+		.fds = fds,
+		.write = m->mode == PROTO_MODE_WRITE,
+		.whole = m->flags & PROTO_ACQUIRE_WHOLE,
+		.offset = m->offset,
+		.length = m->length,
+	};
+	struct core_acquire acquire;
+	struct target target = { 0 };
+	struct pending *pending;
+	struct refusal refusal;
+	uint64_t request;
+	int r;
+
+	r = check_form(client, m, &refusal);
+	if (!r)
+		r = target_resolve(s, client, &wanted, &target, &refusal);
+	if (r) {
+		refusal_send(client, serial, &refusal);
+		return;
+	}
+	pending = pending_new(client, PENDING_ACQUIRE, serial);
+	if (!pending) {
+		object_unref(s, target.object);
+		refuse(&refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
+		refusal_send(client, serial, &refusal);
+		return;
+	}
+	pending->object = target.object;
+	pending->start = target.start;
+	pending->end = target.end;
+	pending->write = wanted.write;
+	pending->discard = target.discard;
+	pending->right = target.right;
+	acquire = (struct core_acquire){
+		.holder = client->node.id,
+		.object = target.object->node.id,
+		.start = target.start,
+		.end = target.end,
+		.mode = m->mode,
+		.kind = CORE_WINDOW,
+		.flags = core_flags(m, &target),
+		.token = m->token,
+		.wait_ms = m->wait_ms,
+	};
+	if (m->flags & PROTO_ACQUIRE_TRANSPARENT && !target.kernel_faults)
+		r = refuse(&refusal, PROTO_E_NEEDS_KERNEL_FAULTS,
+			   "transparent seals are for objects whose export grants this uid kernel-faults");
+	if (!r)
+		r = charge(client, pending, &refusal);
+	if (!r) {
+		r = core_acquire(s->core, &acquire, loop_now(), &request);
+		if (r)
+			refuse_core(&refusal, r);
+	}
+	if (r) {
+		pending_free(s, pending);
+		refusal_send(client, serial, &refusal);
+		return;
+	}
+	pending_start(s, pending, request);
+	relieve(s, client);
+}
+
+/* The session has proved access to the object, so it may know who is in the way. */
+void acquire_refused(struct supervisor *s, struct pending *pending, const struct core_command *c)
+{
+	struct client *client = pending->client;
+	char text[DESCRIBE_MAX + PROTO_STR_MAX], blocker[DESCRIBE_MAX];
+	struct core_seal_view view;
+	struct client *holder = NULL;
+	struct refusal refusal;
+	struct proto_message message = { .type = PROTO_REFUSED };
+
+	refuse_core(&refusal, c->error);
+	message.refused.code = refusal.code;
+	message.refused.number = c->error == CORE_E_IO && c->quarantine_errno
+					 ? c->quarantine_errno
+					 : proto_error_errno(refusal.code);
+	if (c->blocker || c->blocking_break) {
+		describe_blocker(s, pending->object, c, blocker, sizeof(blocker));
+		snprintf(text, sizeof(text), "%s: %s", blocker, refusal.text);
+	} else {
+		snprintf(text, sizeof(text), "%s", refusal.text);
+	}
+	message.refused.text = proto_str_clean(text);
+	if (c->blocker && core_seal_find(s->core, c->blocker, &view)) {
+		message.refused.seal = c->blocker;
+		holder = client_find(s, view.holder);
+	}
+	message.refused.pid = holder ? holder->pid : 0;
+	message.refused.uid = holder ? holder->uid : 0;
+	message.refused.comm = holder ? holder->comm : "";
+	message.refused.deadline_ms =
+		c->deadline == CORE_NEVER ? 0 : deadline_ms(loop_now(), c->deadline);
+	session_reply(client->session, pending->serial, &message, -1);
+	if (c->error == CORE_E_TRY_LATER && c->flags & CORE_F_WANT_AVAIL) {
+		pending->answered = true;
+		quota_refund(&pending->seals);
+		quota_refund(&pending->bytes);
+		return;
+	}
+	pending_free(s, pending);
+}
+
+void acquire_available(struct supervisor *s, struct pending *pending)
+{
+	struct proto_message message = {
+		.type = PROTO_AVAIL,
+		.avail = {
+			.request = pending->serial,
+			.object = pending->object->node.id,
+			.offset = pending->start,
+			.length = pending->end - pending->start,
+		},
+	};
+
+	session_event(pending->client->session, &message);
+	pending_free(s, pending);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What holders say about their seals: RETURN, and ANSWER to a recall.
+ *
+ * A return is answered when the pager has taken the range back, which may fail, and then nothing has
+ * been given back; or at once, when a fence overtakes it (commands.c).
+ */
+
+#include "daemon/supervisor/wiring.h"
+
+void request_return(struct supervisor *s, struct client *client, uint32_t serial,
+		    const struct proto_return_ *m)
+{
+	struct core_seal_view view;
+	struct refusal refusal;
+	uint64_t start, end;
+	struct seal *seal;
+	int r;
+
+	r = seal_of_client(s, client, m->seal, &seal, &view, &refusal);
+	if (!r)
+		r = bounds_within(view.start, view.end, page_up(1), m->offset, m->length, true,
+				  &start, &end, &refusal);
+	if (!r) {
+		r = core_return(s->core, client->node.id, m->seal, m->seq, start, end,
+				m->flags & PROTO_RETURN_DISCARD, loop_now());
+		if (r)
+			refuse_core(&refusal, r);
+	}
+	if (r) {
+		refusal_send(client, serial, &refusal);
+		return;
+	}
+	seal->returning = true;
+	seal->return_serial = serial;
+}
+
+static void return_failed(struct seal *seal, const struct core_command *c)
+{
+	struct refusal refusal;
+
+	if (!seal->returning)
+		return;
+	seal->returning = false;
+	refuse_errno(&refusal, PROTO_E_IO, c->error,
+		     "what was written could not be flushed, and nothing was given back");
+	refusal_send(seal->window->client, seal->return_serial, &refusal);
+}
+
+void return_done(struct supervisor *s, const struct core_command *c)
+{
+	struct seal *seal = seal_find(s, c->seal);
+	struct proto_message message = {
+		.type = PROTO_RETURNED,
+		.returned = {
+			.seal = c->seal,
+			.seq = c->seq,
+			.offset = c->start,
+			.length = c->end - c->start,
+			.upper = c->split_seal,
+			.upper_seq = c->split_seq,
+		},
+	};
+
+	if (!seal)
+		return;
+	if (c->error) {
+		return_failed(seal, c);
+		return;
+	}
+	if (c->split_seal)
+		seal_split(s, seal, c);
+	quota_refund_part(&seal->window->bytes, page_up(c->end - c->start));
+	if (seal->returning) {
+		seal->returning = false;
+		if (seal->window->client->session)
+			session_reply(seal->window->client->session, seal->return_serial, &message,
+				      -1);
+	}
+	if (seal->undoing)
+		return;
+	watch_tell(s, &(struct change){
+			      .change = PROTO_CHANGE_RETURNED,
+			      .id = c->seal,
+			      .object = c->object,
+			      .start = c->start,
+			      .end = c->end,
+			      .holder = c->holder,
+			      .detail = proto_text(PROTO_TEXT_FENCE, c->fence),
+		      });
+}
+
+void request_answer(struct supervisor *s, struct client *client, uint32_t serial,
+		    const struct proto_answer *m)
+{
+	struct proto_message message = { .type = PROTO_ANSWERED };
+	struct core_seal_view view = { 0 };
+	struct refusal refusal;
+	uint32_t ms = 0;
+	int r;
+
+	if (m->seal && m->recall) {
+		refuse(&refusal, PROTO_E_STATE,
+		       "an answer is to the recall of one seal, or to a wider one, not to both");
+		refusal_send(client, serial, &refusal);
+		return;
+	}
+	if (m->seal)
+		r = core_answer(s->core, client->node.id, m->seal, m->seq,
+				(enum core_answer)m->answer, m->delay_ms, loop_now(), &ms);
+	else
+		r = core_answer_all(s->core, client->node.id, m->recall,
+				    (enum core_answer)m->answer, m->delay_ms, loop_now(), &ms);
+	if (r) {
+		if (!m->seal && r == CORE_E_BAD_BREAK)
+			refuse(&refusal, PROTO_E_STATE, "this session was not asked in recall %llu",
+			       (unsigned long long)m->recall);
+		else
+			refuse_core(&refusal, r);
+		refusal_send(client, serial, &refusal);
+		return;
+	}
+	message.answered.deadline_ms = ms;
+	session_reply(client->session, serial, &message, -1);
+	if (m->seal)
+		core_seal_find(s->core, m->seal, &view);
+	watch_tell(s, &(struct change){
+			      .change = PROTO_CHANGE_ANSWERED,
+			      .id = m->seal ? m->seal : m->recall,
+			      .object = view.object,
+			      .start = view.start,
+			      .end = view.end,
+			      .holder = client->node.id,
+			      .detail = proto_text(PROTO_TEXT_ANSWER, m->answer),
+		      });
+}

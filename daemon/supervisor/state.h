@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the supervisor remembers, besides what core and pager do.
+ *
+ *	session ─ client ─< pending            a request that the core has not answered, a break held
+ *	             │
+ *	             ├──< window >── object    what the pager serves
+ *	             │       │
+ *	             │       └──< seal         halves of a split share their window
+ *	             └──< proof >── object     what it has shown to have access to
+ *
+ *	job: what the pager was told to do, until it reports; names the others by id, so any of them
+ *	may end meanwhile
+ *
+ * Each is found by an id in a hash table, never by going through a list. Windows and pending
+ * requests hold a reference to their object; a client stays, without session, until its last
+ * window is closed.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/core/core.h"
+#include "daemon/core/idmap.h"
+#include "daemon/pager/pager.h"
+#include "daemon/session/listener.h"
+#include "daemon/session/quota.h"
+#include "daemon/session/session.h"
+#include "util/list.h"
+
+#define INODE_BUCKETS 1024
+
+struct config;
+
+struct supervisor {
+	const struct config *config;
+	struct loop *loop;
+	struct core *core;
+	struct pager *pager;
+	struct quota *quota;
+	struct sessions *sessions;
+	struct listener *listener;
+	struct loop_poll pager_poll, signal_poll;
+	int signal_fd;
+
+	struct idmap clients;	/* by holder id */
+	struct idmap pending;	/* by the core's request id */
+	struct idmap windows;	/* by the core's window id */
+	struct idmap seals;	/* by the core's seal id */
+	struct idmap objects;	/* by the core's object id */
+	struct idmap jobs;	/* by tag */
+	struct idmap quarantine; /* by the core's job id */
+	struct idmap proofs;	/* by a mix of client and object */
+	struct list inodes[INODE_BUCKETS]; /* objects, by device and inode */
+	struct list client_list, watchers, quarantine_list;
+
+	struct pager_kernel kernel;
+	uint64_t epoch, started_at, last_tag, quarantined_bytes;
+	uint64_t notify_at, notify_every; /* CORE_NEVER, 0: no watchdog */
+	bool notify_asked; /* the pager has been asked for a sign of life */
+	bool stopping, told_stopping;
+	int failed; /* -errno: the loop can't go on */
+};
+
+enum space_state { SPACE_NONE, SPACE_ATTACHING, SPACE_ATTACHED };
+
+struct client {
+	struct idmap_node node; /* holder id */
+	struct list link;	/* all clients */
+	struct list watch_link;
+	struct session *session; /* NULL: hung up */
+	struct quota_user *user;
+	pid_t pid;
+	uid_t uid;
+	char comm[64];
+	uint64_t process;
+	enum space_state space;
+	bool kernel_faults, short_of_quota;
+	struct list windows, pending, proofs;
+	struct list objects; /* anonymous ones it created */
+	size_t n_waiting, n_seals;
+};
+
+struct object {
+	struct idmap_node node;
+	struct list inode_link;
+	struct list creator_link; /* anonymous */
+	dev_t dev;
+	ino_t ino;
+	int fd; /* our own description: to look at its size, and to be upgraded */
+	bool writable, anonymous;
+	bool in_pager;
+	uid_t owner; /* anonymous: whose sessions may acquire it */
+	uint64_t size;
+	size_t refs;
+	struct quota_charge memory; /* anonymous */
+	struct core_policy policy;
+	struct list proofs;
+	char *name;
+};
+
+struct proof {
+	struct idmap_node node;
+	struct list by_client, by_object;
+	struct client *client;
+	struct object *object;
+};
+
+enum pending_type { PENDING_ACQUIRE, PENDING_BREAK };
+
+struct pending {
+	struct idmap_node node;
+	struct list link;
+	struct client *client;
+	struct object *object;
+	enum pending_type type;
+	uint32_t serial;
+	bool answered; /* a hold, or one that waits for AVAIL */
+	uint64_t since;
+	uint64_t start, end;
+	struct quota_charge waiting;
+	/* acquire */
+	uint64_t right;
+	bool write, discard, wants_avail;
+	struct quota_charge seals, bytes;
+	/* break */
+	enum core_want want;
+	bool wants_hold;
+};
+
+struct window {
+	struct idmap_node node;
+	struct list link;
+	struct client *client;
+	struct object *object;
+	uint64_t start, end; /* as granted */
+	uint32_t serial;     /* of the ACQUIRE that is to be answered */
+	size_t n_seals;
+	bool write, discard, revoke_park;
+	bool opening, open, mapping, mapped, closing;
+	struct quota_charge bytes;
+};
+
+/* A message about a seal whose GRANTED has not been sent. */
+struct deferred {
+	struct list link;
+	struct proto_message message;
+};
+
+struct seal {
+	struct idmap_node node;
+	struct window *window;
+	struct quota_charge charge;
+	struct list deferred;
+	bool announced; /* GRANTED was sent */
+	bool returning; /* by its holder: serial waits for an answer */
+	bool undoing;	/* the window could not be opened */
+	uint32_t return_serial;
+};
+
+struct job {
+	struct idmap_node node;
+	enum pager_job_type type;
+	uint64_t core_job; /* 0: not the core's */
+	enum core_cause cause;
+	uint64_t holder, window, seal;
+	uint64_t start, end;
+	uint32_t serial; /* of the request that waits for it */
+	bool alive;	 /* asked for the watchdog's sake */
+};
+
+/* Bytes that could not be written. */
+struct kept {
+	struct idmap_node node;
+	struct list link;
+	int fd;
+	uint64_t seal, start, end, bytes, since;
+	int number; /* positive errno */
+	uid_t uid;
+	pid_t pid;
+	char comm[64];
+	char *object;
+	struct quota_charge charge;
+};
+
+/* Why something is refused, collected where it is found out and sent by whoever knows to whom. */
+struct refusal {
+	enum proto_error code;
+	int number; /* errno; 0: the code's own */
+	char text[512];
+};

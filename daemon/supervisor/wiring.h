@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the files of the supervisor offer each other. Functions that return `int` with a struct refusal
+ * return 0, or the refusal's positive code with *refusal filled in.
+ */
+
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/supervisor.h"
+
+/* refuse.c */
+const char *error_text(int number); /* positive errno; never NULL */
+int refuse(struct refusal *refusal, enum proto_error code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+int refuse_errno(struct refusal *refusal, enum proto_error code, int error, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void refusal_send(struct client *client, uint32_t serial, const struct refusal *refusal);
+
+/* clients.c */
+void client_request(struct session *session, const struct proto_message *message,
+		    struct fdlist *fds, void *data);
+void client_closed(struct session *session, void *data);
+struct client *client_find(const struct supervisor *s, uint64_t holder);
+void client_unref_check(struct supervisor *s, struct client *client); /* frees it if it is over */
+void client_space_done(struct supervisor *s, struct job *job, const struct pager_event *event);
+void client_space_lost(struct supervisor *s, uint64_t space);
+
+/* objects.c */
+struct object *object_find(const struct supervisor *s, uint64_t id);
+int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
+	       const struct core_policy *policy, struct object **ret, struct refusal *refusal);
+int object_create(struct supervisor *s, struct client *client, uint64_t size,
+		  struct object **ret, struct refusal *refusal);
+void object_ref(struct object *object);
+void object_unref(struct supervisor *s, struct object *object);
+uint64_t object_refresh(struct supervisor *s, struct object *object); /* its size now */
+int object_to_pager(struct supervisor *s, struct object *object);
+
+/* target.c: from what a request names to an object and what may be done with it */
+struct target {
+	struct object *object; /* a reference */
+	uint64_t start, end;
+	uint64_t right;	       /* READ windows of the same right may share memory */
+	bool hard, kernel_faults, discard;
+};
+struct target_request {
+	const char *name;
+	struct fdlist *fds;
+	bool write, whole;
+	bool open_end; /* a break: may reach past the end, length 0 is to infinity */
+	uint64_t offset, length;
+};
+int target_resolve(struct supervisor *s, struct client *client, const struct target_request *request,
+		   struct target *ret, struct refusal *refusal);
+int target_lends_device(struct supervisor *s, struct client *client, const char *name,
+			struct refusal *refusal);
+bool target_any_device(struct supervisor *s);
+
+/* bounds.c */
+int bounds_check(uint64_t size, uint64_t page, const struct target_request *request,
+		 uint64_t *ret_start, uint64_t *ret_end, struct refusal *refusal);
+int bounds_within(uint64_t start, uint64_t end, uint64_t page, uint64_t offset, uint64_t length,
+		  bool exact, uint64_t *ret_start, uint64_t *ret_end, struct refusal *refusal);
+uint64_t page_up(uint64_t value);
+
+/* windows.c */
+struct window *window_find(const struct supervisor *s, uint64_t id);
+struct seal *seal_find(const struct supervisor *s, uint64_t id);
+int seal_of_client(struct supervisor *s, struct client *client, uint64_t id, struct seal **ret,
+		   struct core_seal_view *ret_view, struct refusal *refusal);
+void window_granted(struct supervisor *s, struct pending *pending,
+		    const struct core_command *command);
+void window_opened(struct supervisor *s, struct job *job, struct pager_event *event);
+void window_mapped(struct supervisor *s, struct job *job, const struct pager_event *event);
+void window_closed(struct supervisor *s, struct job *job);
+void seal_split(struct supervisor *s, struct seal *seal, const struct core_command *command);
+void seal_ended(struct supervisor *s, const struct core_command *command);
+void seal_event(struct seal *seal, const struct proto_message *message);
+
+/* jobs.c */
+struct job *job_find(const struct supervisor *s, uint64_t tag);
+int job_submit(struct supervisor *s, const struct job *context, struct pager_job *job);
+void job_submit_must(struct supervisor *s, const struct job *context, struct pager_job *job);
+struct job *job_free(struct supervisor *s, struct job *job);
+
+/* pending.c */
+struct pending *pending_new(struct client *client, enum pending_type type, uint32_t serial);
+void pending_start(struct supervisor *s, struct pending *pending, uint64_t request);
+struct pending *pending_find(const struct supervisor *s, uint64_t request);
+struct pending *pending_free(struct supervisor *s, struct pending *pending);
+
+/* one request each */
+void request_attach(struct supervisor *s, struct client *client, uint32_t serial,
+		    const struct proto_attach *m, struct fdlist *fds);
+void request_device_get(struct supervisor *s, struct client *client, uint32_t serial,
+			const struct proto_device_get *m);
+void request_acquire(struct supervisor *s, struct client *client, uint32_t serial,
+		     const struct proto_acquire *m, struct fdlist *fds);
+void request_create(struct supervisor *s, struct client *client, uint32_t serial,
+		    const struct proto_create *m);
+void request_map(struct supervisor *s, struct client *client, uint32_t serial,
+		 const struct proto_map *m);
+void request_populate(struct supervisor *s, struct client *client, uint32_t serial,
+		      const struct proto_populate *m);
+void request_flush(struct supervisor *s, struct client *client, uint32_t serial,
+		   const struct proto_flush *m);
+void request_commit(struct supervisor *s, struct client *client, uint32_t serial,
+		    const struct proto_commit *m);
+void request_return(struct supervisor *s, struct client *client, uint32_t serial,
+		    const struct proto_return_ *m);
+void request_answer(struct supervisor *s, struct client *client, uint32_t serial,
+		    const struct proto_answer *m);
+void request_break_begin(struct supervisor *s, struct client *client, uint32_t serial,
+			 const struct proto_break_begin *m, struct fdlist *fds);
+void request_break_end(struct supervisor *s, struct client *client, uint32_t serial,
+		       const struct proto_break_end *m);
+void request_status(struct supervisor *s, struct client *client, uint32_t serial);
+void request_list(struct supervisor *s, struct client *client, uint32_t serial,
+		  const struct proto_list *m);
+void request_watch(struct supervisor *s, struct client *client, uint32_t serial);
+void request_quarantine_read(struct supervisor *s, struct client *client, uint32_t serial,
+			     const struct proto_quarantine_read *m);
+void request_quarantine_drop(struct supervisor *s, struct client *client, uint32_t serial,
+			     const struct proto_quarantine_drop *m);
+int refuse_core(struct refusal *refusal, int error); /* what the core answers at once */
+
+/* what the core says about requests, in the file of the request */
+void acquire_refused(struct supervisor *s, struct pending *pending,
+		     const struct core_command *command);
+void acquire_available(struct supervisor *s, struct pending *pending);
+void break_ready(struct supervisor *s, struct pending *pending, const struct core_command *command);
+void break_refused(struct supervisor *s, struct pending *pending,
+		   const struct core_command *command);
+void break_expired(struct supervisor *s, struct pending *pending);
+void break_over(struct supervisor *s, const struct core_command *command);
+void break_holder_part(struct supervisor *s, struct client *client, uint32_t serial,
+		       const struct core_account_entry *entry);
+void return_done(struct supervisor *s, const struct core_command *command);
+void memory_job_done(struct supervisor *s, struct job *job, const struct pager_event *event);
+
+/* supervisor.c */
+const struct core_policy *supervisor_policy(const struct supervisor *s);
+void supervisor_alive(struct supervisor *s, const struct job *job);
+
+/* commands.c, results.c */
+void commands_drain(struct supervisor *s);
+void results_drain(struct supervisor *s);
+
+/* quarantine.c */
+void quarantine_keep(struct supervisor *s, const struct job *job, struct pager_event *event);
+void quarantine_confirm(struct supervisor *s, const struct core_command *command);
+struct kept *kept_find(const struct supervisor *s, uint64_t id);
+bool kept_visible(const struct client *client, const struct kept *kept);
+struct kept *kept_free(struct supervisor *s, struct kept *kept);
+
+/* visibility.c */
+int visibility_prove(struct supervisor *s, struct client *client, struct object *object);
+void visibility_forget_client(struct supervisor *s, struct client *client);
+void visibility_forget_object(struct supervisor *s, struct object *object);
+bool visible(const struct supervisor *s, const struct client *client, uid_t owner,
+	     uint64_t object);
+
+/* describe.c: words for people, legal in a STR */
+#define DESCRIBE_MAX 400
+const char *describe_range(uint64_t start, uint64_t end, char *text, size_t size);
+const char *describe_object(const struct object *object, char *text, size_t size);
+const char *describe_blocker(const struct supervisor *s, const struct object *object,
+			     const struct core_command *command, char *text, size_t size);
+void describe_account(const struct supervisor *s, const struct core_account_entry *account,
+		      size_t n, char *text, size_t size);
+
+/* watch.c */
+struct change {
+	enum proto_e_CHANGE change;
+	uint64_t id, object, start, end;
+	uint64_t holder; /* whose; 0: nobody's */
+	const char *detail;
+};
+void watch_tell(struct supervisor *s, const struct change *change);
+
+/* log.c */
+enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6 };
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
