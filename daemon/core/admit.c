@@ -144,7 +144,6 @@ static void attach(struct core *core, struct request *r)
 								  seal->flags & CORE_F_PINNABLE,
 								  r->want));
 		}
-	r->scanned = true;
 }
 
 static void go_on(struct core *core, struct request *r)
@@ -186,6 +185,27 @@ static void deny(struct core *core, struct request *r, const struct obstacle *ob
 	core_seal_end(core, seal);
 }
 
+static bool was_flushed(const struct request *r, const struct seal *seal)
+{
+	for (size_t i = 0; i < r->n_entries; i++)
+		if (r->entries[i]->line.seal == seal->node.id &&
+		    r->entries[i]->line.result == CORE_RESULT_FLUSHED)
+			return true;
+	return false;
+}
+
+/* Once is enough, or a read would wait for each write after it; but who was granted a seal meanwhile,
+ * by the right of a token, has not been asked yet. */
+static void spare_flushed(struct core *core, const struct request *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < core->n_hits; i++)
+		if (!was_flushed(r, core->hits[i]))
+			core->hits[n++] = core->hits[i];
+	core->n_hits = n;
+}
+
 /* @obstacle: of a scan just made, or NULL. */
 static void look(struct core *core, struct request *r, struct obstacle *obstacle)
 {
@@ -195,7 +215,7 @@ static void look(struct core *core, struct request *r, struct obstacle *obstacle
 	if (r->outstanding > 0 || r->ahead)
 		return;
 	ahead = r->type == REQUEST_TRIM ? NULL : core_request_ahead(core, r);
-	if (r->type == REQUEST_TRIM || (r->type == REQUEST_READ && (ahead || r->scanned)))
+	if (r->type == REQUEST_TRIM || (r->type == REQUEST_READ && ahead))
 		goto out;
 	if (!obstacle) {
 		obstacle = &mine;
@@ -215,6 +235,8 @@ static void look(struct core *core, struct request *r, struct obstacle *obstacle
 		if (ahead == victim)
 			ahead = core_request_ahead(core, r);
 	}
+	if (r->type == REQUEST_READ)
+		spare_flushed(core, r);
 	attach(core, r);
 out:
 	if (ahead)

@@ -184,7 +184,7 @@ struct request {
 	enum core_kind kind;
 	unsigned int flags;
 	uint32_t hold_ms;
-	bool in_line, scanned, waited, guarding;
+	bool in_line, waited, guarding;
 };
 
 struct core {
