@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# mapsealctl under memcheck, each command once, against a real supervisor.
+# mapsealctl under memcheck, each command once, against a real supervisor. Not: doctor, which asks the kernel for
+# userfaultfd(2) and pidfd_open(2); Debian 12's valgrind (3.19) knows neither, and fails them.
 . "$top_srcdir/tests/system/rig.sh"
 
 head -c 300000 /dev/urandom >"$dir/file"
@@ -20,8 +21,7 @@ mapsealctl hold file:0-4K --mode read >/dev/null &
 holder=$!
 until mapsealctl --json list | grep -q '"held"'; do :; done
 id=$(mapsealctl --json list | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["id"])')
-for words in status list doctor "show $id" "--json status" "--json list" "--json doctor" "--json show $id" \
-	"quarantine list"; do
+for words in status list "show $id" "--json status" "--json list" "--json show $id" "quarantine list"; do
 	# shellcheck disable=SC2086
 	ctl $words >/dev/null || fail "mapsealctl $words: $?"
 done
