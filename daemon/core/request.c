@@ -273,7 +273,9 @@ static void let_go(struct core *core, struct request *request)
 {
 	leave_line(core, request);
 	core_timer_stop(core, &request->timer);
-	for (size_t i = 0; i < request->n_entries; i++)
+	/* Those that wait for others of their process come last, and have to go first: or they would be
+	 * fenced for nobody when the others have gone. */
+	for (size_t i = request->n_entries; i-- > 0;)
 		core_entry_detach(core, request->entries[i]);
 	if (request->guarding) {
 		request->guarding = false;
