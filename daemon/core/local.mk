@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
 noinst_LTLIBRARIES += %D%/libcore.la
 
 daemon_core_libcore_la_SOURCES = \

@@ -115,9 +115,16 @@ static inline void teardown(void)
 	free(t.log);
 }
 
+/* Lets time pass, ticking whenever the core asked for it and at the end. */
 static inline void pass(uint64_t ms)
 {
-	t.now += ms * MS;
+	uint64_t to = t.now + ms * MS;
+
+	while (core_next_deadline(t.core) < to) {
+		t.now = core_next_deadline(t.core);
+		core_tick(t.core, t.now);
+	}
+	t.now = to;
 	core_tick(t.core, t.now);
 }
 
@@ -174,13 +181,15 @@ static inline uint64_t break_with(struct core_break b)
 
 	if (!b.object)
 		b.object = t.object;
+	if (!b.want)
+		b.want = CORE_WANT_LAYOUT;
 	ck_assert_int_eq(core_break(t.core, &b, t.now, &id), 0);
 	return id;
 }
 
 #define brk(s, e, ...)                                                                             \
 	break_with((struct core_break){                                                            \
-		.start = (s), .end = (e), .want = CORE_WANT_LAYOUT, ##__VA_ARGS__ })
+		.start = (s), .end = (e), ##__VA_ARGS__ })
 
 static inline struct core_command refused_(uint64_t request, int error, int line)
 {
