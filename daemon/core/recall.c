@@ -67,9 +67,16 @@ static void deadline_passed(struct core *core, struct timer *timer)
 static bool widen(struct recall *recall)
 {
 	const struct seal *seal = recall->seal;
-	bool fresh = recall->phase != RECALL_ASKED, wider = fresh;
-	uint64_t start = fresh ? UINT64_MAX : recall->start, end = fresh ? 0 : recall->end;
+	/* What was asked for before may have been given back since. */
+	bool fresh = recall->phase != RECALL_ASKED || recall->end <= seal->range.start ||
+		     recall->start >= seal->range.end;
+	bool wider = fresh;
+	uint64_t start = UINT64_MAX, end = 0;
 
+	if (!fresh) {
+		start = recall->start > seal->range.start ? recall->start : seal->range.start;
+		end = recall->end < seal->range.end ? recall->end : seal->range.end;
+	}
 	list_for_each(i, &recall->entries) {
 		const struct entry *entry = list_entry(i, struct entry, seal_link);
 		uint64_t from = entry->request->start, to = entry->request->end;

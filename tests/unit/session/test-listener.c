@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Socket files: made, replaced when stale, left alone when in use, removed at the end. */
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/session/listener.h"
+
+static struct loop *loop;
+static char directory[64], path[96];
+static unsigned int n_accepted;
+
+static void on_accepted(int fd, void *data)
+{
+	(void)data;
+	n_accepted++;
+	close(fd);
+}
+
+static const struct listener_ops ops = { .accepted = on_accepted };
+
+static void setup(void)
+{
+	strcpy(directory, "/tmp/mapseal-listener-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/deeper/socket", directory);
+	ck_assert_int_eq(loop_new(16, &loop), 0);
+	n_accepted = 0;
+}
+
+static void teardown(void)
+{
+	char deeper[80];
+
+	loop_free(loop);
+	unlink(path);
+	snprintf(deeper, sizeof(deeper), "%s/deeper", directory);
+	rmdir(deeper);
+	ck_assert_int_eq(rmdir(directory), 0);
+}
+
+static void end(struct listener *listener)
+{
+	listener_stop(listener);
+	while (!listener_is_idle(listener))
+		ck_assert_int_eq(loop_step(loop, UINT64_MAX), 0);
+	listener_free(listener);
+}
+
+static int join(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, path);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+START_TEST(made_and_removed)
+{
+	struct listener *listener;
+	struct stat st;
+	int fd;
+
+	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &listener), 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert(S_ISSOCK(st.st_mode));
+	ck_assert_uint_eq(st.st_mode & 0777, 0666);
+	fd = join();
+	while (n_accepted == 0)
+		ck_assert_int_eq(loop_step(loop, UINT64_MAX), 0);
+	close(fd);
+	end(listener);
+	ck_assert_int_eq(stat(path, &st), -1);
+}
+END_TEST
+
+START_TEST(in_use)
+{
+	struct listener *listener, *second;
+	struct stat st;
+
+	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &listener), 0);
+	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &second), -EADDRINUSE);
+	ck_assert_int_eq(stat(path, &st), 0);
+	end(listener);
+}
+END_TEST
+
+START_TEST(stale_is_replaced)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct listener *listener;
+	char deeper[80];
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(deeper, sizeof(deeper), "%s/deeper", directory);
+	ck_assert_int_eq(mkdir(deeper, 0700), 0);
+	strcpy(address.sun_path, path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &listener), 0);
+	close(join());
+	end(listener);
+}
+END_TEST
+
+START_TEST(no_socket_is_left_alone)
+{
+	struct listener *listener;
+	char deeper[80];
+	int fd;
+
+	snprintf(deeper, sizeof(deeper), "%s/deeper", directory);
+	ck_assert_int_eq(mkdir(deeper, 0700), 0);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	ck_assert_int_eq(write(fd, "x", 1), 1);
+	close(fd);
+	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &listener), -EADDRINUSE);
+	ck_assert_int_eq(access(path, F_OK), 0);
+}
+END_TEST
+
+START_TEST(adopted)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct listener *listener;
+	char deeper[80];
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(listener_adopt(loop, fd, &ops, &listener), -EINVAL);
+	snprintf(deeper, sizeof(deeper), "%s/deeper", directory);
+	ck_assert_int_eq(mkdir(deeper, 0700), 0);
+	strcpy(address.sun_path, path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(fd, 5), 0);
+	ck_assert_int_eq(listener_adopt(loop, fd, &ops, &listener), 0);
+	close(join());
+	while (n_accepted == 0)
+		ck_assert_int_eq(loop_step(loop, UINT64_MAX), 0);
+	end(listener);
+	ck_assert_int_eq(access(path, F_OK), 0);
+}
+END_TEST
+
+START_TEST(out_of_descriptors)
+{
+	struct rlimit limit, before;
+	struct listener *listener;
+	int fd[4], spare;
+	char byte;
+
+	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &listener), 0);
+	for (int i = 0; i < 4; i++)
+		fd[i] = join();
+	spare = dup(fd[0]);
+	close(spare);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)spare;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	/* each of them is hung up on, rather than left waiting, and nothing spins */
+	for (int i = 0; i < 40; i++)
+		ck_assert_int_eq(loop_step(loop, 0), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(recv(fd[i], &byte, 1, MSG_DONTWAIT), 0);
+		close(fd[i]);
+	}
+	ck_assert_uint_eq(n_accepted, 0);
+	close(join());
+	while (n_accepted == 0)
+		ck_assert_int_eq(loop_step(loop, UINT64_MAX), 0);
+	end(listener);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("session");
+	TCase *tc = tcase_create("listener");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, made_and_removed);
+	tcase_add_test(tc, in_use);
+	tcase_add_test(tc, stale_is_replaced);
+	tcase_add_test(tc, no_socket_is_left_alone);
+	tcase_add_test(tc, adopted);
+	tcase_add_test(tc, out_of_descriptors);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
