@@ -36,5 +36,7 @@ void action_withdraw(struct world *w);
 /* replies.c */
 void action_answer(struct world *w);
 void action_give_back(struct world *w);
+void action_return(struct world *w, uint64_t holder, uint64_t id, uint32_t seq, uint64_t start,
+		   uint64_t end, bool discard);
 void action_recall_any(struct world *w);
 void action_nonsense(struct world *w);

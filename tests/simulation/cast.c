@@ -45,6 +45,9 @@ void action_holder_goes(struct world *w)
 	for (size_t i = w->n_recalls; i-- > 0;)
 		if (w->recalls[i].holder == id)
 			world_recall_taken(w, &w->recalls[i]);
+	for (size_t i = w->n_requests; i-- > 0;)
+		if (w->requests[i].holder == id && w->requests[i].avail)
+			world_request_gone(w, &w->requests[i]);
 	world_holder_gone(w, holder);
 	w->tally.deaths++;
 	core_holder_gone(w->core, id, w->now);

@@ -11,12 +11,6 @@
 
 #include "tests/simulation/actions.h"
 
-static bool whole_job(const struct sim_seal *seal)
-{
-	return seal->state == SIM_FENCING || (seal->returning && seal->return_start == seal->start &&
-					      seal->return_end == seal->end);
-}
-
 static void seal_in_time(struct world *w, const struct sim_seal *seal)
 {
 	const struct sim_object *object = world_object(w, seal->object);
@@ -42,17 +36,31 @@ static void seal_in_time(struct world *w, const struct sim_seal *seal)
 			    INV_BOUNDED, "job %llu was not forced", ull(job->id));
 }
 
-static void request_in_time(struct world *w, const struct sim_request *request)
+/* Whoever waits because of a recall that somebody earlier began waits for that one, longer than for
+ * the recall. */
+static void note_soft(struct world *w, struct sim_request *request)
+{
+	struct sim_request *original = world_request(w, request->id);
+	struct sim_seal *parked = world_seal(w, request->id);
+
+	for (size_t i = 0; i < w->n_seals && !request->soft; i++)
+		request->soft = recall_in_the_way(w, &w->seals[i], request);
+	if (original)
+		original->soft = request->soft;
+	if (parked)
+		parked->soft = request->soft;
+}
+
+static void request_in_time(struct world *w, struct sim_request *request)
 {
 	if (request->held) {
 		world_check(w, w->now < request->hold_until, INV_BOUNDED,
 			    "break %llu is held for too long", ull(request->id));
 		return;
 	}
-	if (request->avail)
-		return;
 	world_check(w, !request->wait_ms || w->now < later(request->since, request->wait_ms),
 		    INV_BOUNDED, "request %llu waits longer than it wanted to", ull(request->id));
+	note_soft(w, request);
 	world_check(w, in_the_way(w, request), INV_NONE_LOST,
 		    "request %llu waits, and nothing is in the way", ull(request->id));
 }
@@ -64,10 +72,10 @@ static void seal_asked(struct world *w, struct sim_seal *seal)
 	const struct sim_holder *holder = world_holder(w, seal->holder);
 	bool wanted = false;
 
-	for (size_t i = 0; i < w->n_requests; i++) {
-		const struct sim_request *request = &w->requests[i];
+	for (size_t i = 0; i < w->n_line; i++) {
+		const struct sim_request *request = &w->line[i];
 
-		if (request->held || request->avail || !disturbs(w, seal, request))
+		if (request->held || !disturbs(w, seal, request))
 			continue;
 		wanted = true;
 		if (!seal->wanted_since)
@@ -88,20 +96,13 @@ static void seal_asked(struct world *w, struct sim_seal *seal)
 
 void invariants_step(struct world *w)
 {
+	lined_up(w);
 	for (size_t i = 0; i < w->n_seals; i++) {
 		seal_in_time(w, &w->seals[i]);
 		seal_asked(w, &w->seals[i]);
 	}
-	for (size_t i = 0; i < w->n_requests; i++)
-		request_in_time(w, &w->requests[i]);
-	for (size_t i = 0; i < w->n_seals; i++) {
-		struct sim_request parked = parked_request(&w->seals[i]);
-
-		if (w->seals[i].state == SIM_PARKED && !w->seals[i].returning)
-			world_check(w, in_the_way(w, &parked), INV_NONE_LOST,
-				    "seal %llu stays parked, and nothing is in the way",
-				    ull(parked.id));
-	}
+	for (size_t i = 0; i < w->n_line; i++)
+		request_in_time(w, &w->line[i]);
 }
 
 /* ---- what the core shows ----------------------------------------------------------------- */
@@ -144,7 +145,7 @@ static bool count_request(const struct core_request_view *view, void *data)
 
 static enum core_seal_state state_of(const struct sim_seal *seal)
 {
-	if (whole_job(seal))
+	if (leaving(seal))
 		return CORE_SEAL_FENCING;
 	if (seal->state == SIM_PARKED)
 		return CORE_SEAL_PARKED;

@@ -52,7 +52,7 @@ static void report_flush(struct world *w, const struct sim_job *job, bool may_fa
 		    (unsigned long long)job->seal, error);
 	if (!error)
 		shadow_outcome(w, job->seal, 1u << CORE_RESULT_FLUSHED);
-	if (!error && seal)
+	if (!error && seal && seal->flushed < job->place)
 		seal->flushed = job->place;
 	core_flushed(w->core, job->id, error, w->now);
 	world_drain(w, 0);

@@ -37,6 +37,12 @@ bool requests_meet(const struct world *w, const struct sim_request *a, const str
 	return a->scope == CORE_SCOPE_ALL || b->scope == CORE_SCOPE_ALL || a->device == b->device;
 }
 
+bool leaving(const struct sim_seal *seal)
+{
+	return seal->state == SIM_FENCING || (seal->returning && seal->return_start == seal->start &&
+					      seal->return_end == seal->end);
+}
+
 bool in_force(const struct sim_seal *seal, uint64_t start, uint64_t end)
 {
 	if (seal->parked || seal->state == SIM_ENDING || !overlap(seal->start, seal->end, start, end))
@@ -110,9 +116,11 @@ struct sim_request parked_request(const struct sim_seal *seal)
 {
 	return (struct sim_request){
 		.id = seal->id, .place = seal->parked_at, .rank = seal->parked_at,
+		.since = seal->parked_since,
 		.holder = seal->holder, .scope = CORE_SCOPE_RANGE, .object = seal->object,
 		.start = seal->start, .end = seal->end, .mode = seal->mode, .kind = seal->kind,
 		.want = table_want(seal->kind, seal->mode), .flags = seal->flags,
+		.soft = seal->soft,
 	};
 }
 
@@ -133,50 +141,62 @@ static bool stands_in_the_way(const struct world *w, const struct sim_request *o
 		return false;
 	if (other->held)
 		return !part_of(w, request, other);
-	return before(other, request) && clash(other, request);
+	return before(other, request) && (request->soft || clash(other, request));
 }
 
 /* Whether an earlier one's recall of @seal runs over where @request wants to be. */
-static bool recall_in_the_way(const struct world *w, const struct sim_seal *seal,
+bool recall_in_the_way(const struct world *w, const struct sim_seal *seal,
 			      const struct sim_request *request)
 {
 	if (request->is_break || !covers(w, request, seal->object, seal->start, seal->end))
 		return false;
-	for (size_t i = 0; i < w->n_requests; i++) {
-		const struct sim_request *other = &w->requests[i];
+	for (size_t i = 0; i < w->n_line; i++) {
+		const struct sim_request *other = &w->line[i];
 
-		if (other->id != request->id && !other->held && !other->avail &&
-		    before(other, request) && requests_meet(w, other, request) &&
-		    disturbs(w, seal, other))
+		if (other->id != request->id && !other->held && before(other, request) &&
+		    requests_meet(w, other, request) && disturbs(w, seal, other))
 			return true;
 	}
 	return false;
 }
 
+static bool flush_in_the_way(const struct world *w, const struct sim_request *request)
+{
+	if (!request->is_break || request->want != CORE_WANT_FOREIGN_READ)
+		return false;
+	for (size_t i = 0; i < w->n_jobs; i++)
+		if (w->jobs[i].flush && w->jobs[i].request == request->id)
+			return true;
+	for (size_t i = 0; i < w->n_seals; i++)
+		if (covers(w, request, w->seals[i].object, w->seals[i].start, w->seals[i].end) &&
+		    in_force(&w->seals[i], 0, CORE_INFINITY) &&
+		    table_conflict(&w->seals[i], request->want) == SIM_FLUSH &&
+		    w->seals[i].flushed < request->place)
+			return true;
+	return false;
+}
+
 bool in_the_way(struct world *w, const struct sim_request *request)
 {
-	for (size_t i = 0; i < w->n_requests; i++)
-		if (stands_in_the_way(w, &w->requests[i], request))
+	for (size_t i = 0; i < w->n_line; i++)
+		if (stands_in_the_way(w, &w->line[i], request))
 			return true;
-	for (size_t i = 0; i < w->n_seals; i++) {
-		const struct sim_seal *seal = &w->seals[i];
-		struct sim_request parked;
+	for (size_t i = 0; i < w->n_seals; i++)
+		if (disturbs(w, &w->seals[i], request) ||
+		    recall_in_the_way(w, &w->seals[i], request))
+			return true;
+	return flush_in_the_way(w, request) || other_request(w, 0, request);
+}
 
-		if (disturbs(w, seal, request) || recall_in_the_way(w, seal, request))
-			return true;
-		if (request->want == CORE_WANT_FOREIGN_READ && request->is_break &&
-		    covers(w, request, seal->object, seal->start, seal->end) &&
-		    in_force(seal, 0, CORE_INFINITY) &&
-		    table_conflict(seal, request->want) == SIM_FLUSH &&
-		    seal->flushed < request->place)
-			return true;
-		if (seal->state != SIM_PARKED || seal->returning)
-			continue;
-		parked = parked_request(seal);
-		if (stands_in_the_way(w, &parked, request))
-			return true;
-	}
-	return other_request(w, 0, request);
+void lined_up(struct world *w)
+{
+	w->n_line = 0;
+	for (size_t i = 0; i < w->n_requests; i++)
+		if (!w->requests[i].avail)
+			w->line[w->n_line++] = w->requests[i];
+	for (size_t i = 0; i < w->n_seals; i++)
+		if (w->seals[i].state == SIM_PARKED && !w->seals[i].returning)
+			w->line[w->n_line++] = parked_request(&w->seals[i]);
 }
 
 struct search {
@@ -190,16 +210,19 @@ static bool is_other(const struct core_request_view *view, void *data)
 {
 	struct search *search = data;
 
-	if (!view->is_break || world_request(search->w, view->id))
+	if (world_request(search->w, view->id))
 		return true;
-	search->found = search->id ? view->id == search->id :
-				     covers(search->w, search->over, view->object, view->start,
-					    view->end);
+	if (search->id)
+		search->found = view->id == search->id;
+	else if (view->is_break)
+		search->found = covers(search->w, search->over, view->object, view->start,
+				       view->end);
 	return !search->found;
 }
 
-/* A RECALL_ANY that is carried through makes requests of the core's own. They can only be seen by
- * asking it: the one called @id, or any that meets @over. */
+/* Parked seals stand in line as requests of the core's own, and a RECALL_ANY that is carried through
+ * makes some. Their ids, and the latter altogether, can only be seen by asking: whether @id is one
+ * of them, or if it is 0, whether a RECALL_ANY's meets @over. */
 bool other_request(struct world *w, uint64_t id, const struct sim_request *over)
 {
 	struct search search = { .w = w, .id = id, .over = over };

@@ -31,15 +31,8 @@ static int expect_seal(struct world *w, uint64_t holder, uint64_t id, uint32_t s
 	if (!seal || seal->holder != holder)
 		return CORE_E_BAD_SEAL;
 	if (seq != seal->seq)
-		return older(seq, seal->seq) ? CORE_E_OLD_SEQ : CORE_E_BAD_SEAL;
+		return seq && older(seq, seal->seq) ? CORE_E_OLD_SEQ : CORE_E_BAD_SEAL;
 	return CORE_OK;
-}
-
-/* The whole of it is on its way back. */
-static bool leaving(const struct sim_seal *seal)
-{
-	return seal->returning && seal->return_start == seal->start &&
-	       seal->return_end == seal->end;
 }
 
 static void answer_one(struct world *w, uint64_t holder, uint64_t id, uint32_t seq,
@@ -105,8 +98,8 @@ static void answer_wide(struct world *w, const struct sim_recall *recall, enum c
 	world_drain(w, r);
 }
 
-static void return_one(struct world *w, uint64_t holder, uint64_t id, uint32_t seq,
-		       uint64_t start, uint64_t end, bool discard)
+void action_return(struct world *w, uint64_t holder, uint64_t id, uint32_t seq,
+		   uint64_t start, uint64_t end, bool discard)
 {
 	struct sim_seal *seal = world_seal(w, id);
 	int expected = expect_seal(w, holder, id, seq), r;
@@ -194,7 +187,7 @@ void action_give_back(struct world *w)
 		start = 0;
 		end = CORE_INFINITY;
 	}
-	return_one(w, seal->holder, seal->id, seal->seq, start, end, rng_percent(&w->rng, 20));
+	action_return(w, seal->holder, seal->id, seal->seq, start, end, rng_percent(&w->rng, 20));
 }
 
 void action_recall_any(struct world *w)
@@ -313,5 +306,5 @@ void action_nonsense(struct world *w)
 	if (rng_percent(&w->rng, 50))
 		answer_one(w, holder->id, id, seq, CORE_ANSWER_OK, 0);
 	else
-		return_one(w, holder->id, id, seq, seal->start + 1000 * PAGE, seal->start, false);
+		action_return(w, holder->id, id, seq, seal->start + 1000 * PAGE, seal->start, false);
 }

@@ -97,10 +97,11 @@ void shadow_outcome(struct world *w, uint64_t seal, unsigned int results)
 
 static void in_turn(struct world *w, const struct sim_request *request)
 {
-	for (size_t i = 0; i < w->n_requests; i++) {
-		const struct sim_request *other = &w->requests[i];
+	lined_up(w);
+	for (size_t i = 0; i < w->n_line; i++) {
+		const struct sim_request *other = &w->line[i];
 
-		if (other->id == request->id || other->avail || !requests_meet(w, other, request))
+		if (other->id == request->id || !requests_meet(w, other, request))
 			continue;
 		if (other->held)
 			world_check(w, part_of(w, request, other), INV_RECALL_BARS,
@@ -110,16 +111,6 @@ static void in_turn(struct world *w, const struct sim_request *request)
 			world_check(w, !clash(request, other), INV_ORDER,
 				    "%llu goes on before %llu, which was first", ull(request->id),
 				    ull(other->id));
-	}
-	for (size_t i = 0; i < w->n_seals; i++) {
-		struct sim_request parked = parked_request(&w->seals[i]);
-
-		if (w->seals[i].state != SIM_PARKED || w->seals[i].returning ||
-		    parked.id == request->id || !requests_meet(w, &parked, request))
-			continue;
-		world_check(w, !before(&parked, request) || !clash(request, &parked), INV_ORDER,
-			    "%llu goes on before the parked seal %llu, which was first",
-			    ull(request->id), ull(parked.id));
 	}
 }
 
@@ -274,6 +265,7 @@ static void on_refuse(struct world *w, const struct core_command *c)
 			    INV_ANSWERS, "request %llu timed out early", ull(request->id));
 		break;
 	case CORE_E_TRY_LATER:
+		lined_up(w);
 		world_check(w, held || ((request->flags & CORE_F_NO_WAIT) && in_the_way(w, request)),
 			    INV_ANSWERS, "request %llu: TRY_LATER, nothing is in the way",
 			    ull(request->id));
@@ -396,11 +388,15 @@ static void asked_now(struct world *w, struct sim_seal *seal, uint64_t request, 
 	const struct sim_object *object = world_object(w, seal->object);
 	const struct sim_holder *holder = world_holder(w, seal->holder);
 	uint32_t ms = object->policy.deadline_ms;
+	struct core_seal_view view;
 
 	world_check(w, due(w, seal), INV_MIN_HOLD, "seal %llu is recalled %.3f ms after its grant",
 		    ull(seal->id), (double)(w->now - seal->granted_at) / (double)MS);
 	note_asked(w, request, seal->id, wide);
 	seal->answer = 0;
+	if (seal->recalled && seal->unsure && w->now != seal->recalled_at &&
+	    core_seal_find(w->core, seal->id, &view) && view.hard_limit != seal->hard_limit)
+		seal->recalled = false;
 	if (seal->recalled)
 		return;
 	if (holder->max_io_ms > ms)
@@ -417,32 +413,42 @@ static void asked_now(struct world *w, struct sim_seal *seal, uint64_t request, 
 struct lines {
 	const struct sim_request *request;
 	const struct sim_seal *seal;
-	bool found;
+	bool visible, found;
 };
 
 static bool in_lines(const struct core_request_view *view, void *data)
 {
 	struct lines *lines = data;
 
+	lines->visible |= view->id == lines->request->id;
 	for (size_t i = 0; view->id == lines->request->id && i < view->n_account; i++)
 		lines->found |= view->account[i].seal == lines->seal->id &&
 				view->account[i].result == CORE_RESULT_PENDING;
 	return true;
 }
 
-/* A recall that names no seal goes for those in the request's account; but all that were there before
- * the request have to be in it. */
-static bool asked_wide(struct world *w, struct sim_seal *seal, const struct sim_request *request)
+/* A recall that names no seal goes for those in the request's account, in which have to be all that
+ * were there before the request. If that has given up within the same call there is no account to be
+ * seen any more: then it may have been all of them, until shadow_settle() has looked. */
+static bool asked_wide(struct world *w, struct sim_seal *seal, const struct sim_request *request,
+		       bool *ret_visible)
 {
 	struct lines lines = { .request = request, .seal = seal };
+	bool may = seal->state == SIM_HELD && !leaving(seal) && disturbs(w, seal, request);
 	struct core_seal_view view;
 
 	core_request_each(w->core, in_lines, &lines);
-	if (seal->granted_place < request->place && seal->state == SIM_HELD &&
-	    disturbs(w, seal, request))
-		world_check(w, lines.found, INV_ACCOUNT,
-			    "seal %llu is in the way of request %llu, its account does not say so",
-			    ull(seal->id), ull(request->id));
+	*ret_visible = lines.visible;
+	if (!may)
+		return false;
+	if (!lines.visible) {
+		seal->unsure = true;
+		return due(w, seal) && !(seal->flags & CORE_F_TRANSPARENT) &&
+		       seal->granted_place < request->place;
+	}
+	world_check(w, lines.found || seal->granted_place > request->place, INV_ACCOUNT,
+		    "seal %llu is in the way of request %llu, its account does not say so",
+		    ull(seal->id), ull(request->id));
 	return lines.found && core_seal_find(w->core, seal->id, &view) &&
 	       view.state == CORE_SEAL_RECALLED;
 }
@@ -452,6 +458,7 @@ static void on_recall(struct world *w, const struct core_command *c)
 	struct sim_holder *holder = world_holder(w, c->holder);
 	const struct sim_request *request = world_request(w, c->request);
 	uint64_t deadline = CORE_NEVER, hard = CORE_NEVER;
+	bool exact = true;
 
 	world_check(w, holder, INV_LIVING, "a recall to holder %llu, who is gone", ull(c->holder));
 	world_check(w, request || other_request(w, c->request, NULL), INV_LIVING,
@@ -478,10 +485,8 @@ static void on_recall(struct world *w, const struct core_command *c)
 		for (size_t i = 0; i < w->n_seals; i++) {
 			struct sim_seal *seal = &w->seals[i];
 
-			if (seal->holder != holder->id || !asked_wide(w, seal, request))
+			if (seal->holder != holder->id || !asked_wide(w, seal, request, &exact))
 				continue;
-			world_check(w, disturbs(w, seal, request), INV_LIVING,
-				    "seal %llu is asked for, and in nobody's way", ull(seal->id));
 			asked_now(w, seal, c->request, true);
 			seal->recall_start = seal->start;
 			seal->recall_end = seal->end;
@@ -491,7 +496,7 @@ static void on_recall(struct world *w, const struct core_command *c)
 				hard = seal->hard_limit;
 		}
 	}
-	world_check(w, c->deadline == deadline && c->hard_limit == hard, INV_BOUNDED,
+	world_check(w, !exact || (c->deadline == deadline && c->hard_limit == hard), INV_BOUNDED,
 		    "a recall says deadline %.3f, hard limit %.3f; they are %.3f and %.3f",
 		    (double)c->deadline / (double)MS, (double)c->hard_limit / (double)MS,
 		    (double)deadline / (double)MS, (double)hard / (double)MS);
@@ -532,6 +537,26 @@ static bool still_wanted(struct world *w, const struct sim_seal *seal)
 	return false;
 }
 
+/* While the whole seal is on its way back, a recall that nobody waits for any more ends without a
+ * word: the holder has nothing to stop. Only the core's view shows it. */
+void shadow_settle(struct world *w)
+{
+	for (size_t i = 0; i < w->n_seals; i++) {
+		struct sim_seal *seal = &w->seals[i];
+		bool unsure = seal->unsure;
+		struct core_seal_view view;
+
+		seal->unsure = false;
+		if (seal->state != SIM_HELD || !seal->recalled || (!leaving(seal) && !unsure) ||
+		    !core_seal_find(w->core, seal->id, &view) || view.deadline != CORE_NEVER)
+			continue;
+		world_check(w, !still_wanted(w, seal), INV_NONE_LOST,
+			    "the recall of seal %llu is forgotten, and somebody waits for it",
+			    ull(seal->id));
+		seal->recalled = false;
+	}
+}
+
 static void on_lapsed(struct world *w, const struct core_command *c)
 {
 	struct sim_seal *seal = the_seal(w, c, "a lapse");
@@ -568,7 +593,8 @@ static void cooperative_first(struct world *w, const struct sim_seal *seal)
 
 		world_check(w, !whose || whose->process != holder->process || !other->recalled ||
 				       other->state != SIM_HELD ||
-				       (other->flags & CORE_F_TRANSPARENT),
+				       (other->flags & CORE_F_TRANSPARENT) ||
+				       (leaving(other) && !still_wanted(w, other)),
 			    INV_ORDER, "transparent seal %llu is fenced, cooperative %llu is not "
 				       "back", ull(seal->id), ull(other->id));
 	}
@@ -582,8 +608,10 @@ static void on_fence(struct world *w, const struct core_command *c)
 	unsigned int results = 1u << CORE_RESULT_RETURNED;
 	struct sim_job *job;
 
-	world_check(w, c->job > w->last_job, INV_LIVING, "job id %llu used again", ull(c->job));
-	w->last_job = c->job;
+	world_check(w, c->job && !world_job(w, c->job), INV_LIVING, "job id %llu used again",
+		    ull(c->job));
+	if (c->job > w->last_job)
+		w->last_job = c->job;
 	stays(w, seal, c->seq, "a fence");
 	world_check(w, seal->state != SIM_FENCING, INV_LIVING, "seal %llu is fenced twice",
 		    ull(seal->id));
@@ -650,14 +678,16 @@ static void on_flush(struct world *w, const struct core_command *c)
 {
 	struct sim_seal *seal = the_seal(w, c, "a flush");
 
-	world_check(w, c->job > w->last_job, INV_LIVING, "job id %llu used again", ull(c->job));
-	w->last_job = c->job;
+	world_check(w, c->job && !world_job(w, c->job), INV_LIVING, "job id %llu used again",
+		    ull(c->job));
+	if (c->job > w->last_job)
+		w->last_job = c->job;
 	world_check(w, seal->kind == CORE_WINDOW && seal->mode == CORE_WRITE, INV_LIVING,
 		    "seal %llu has nothing to flush", ull(seal->id));
 	world_check(w, w->n_jobs < MAX_JOBS, INV_VIEW, "the simulation's table is too small");
 	w->jobs[w->n_jobs++] = (struct sim_job){
 		.id = c->job, .seal = c->seal, .window = c->window, .object = c->object,
-		.start = c->start, .end = c->end, .flush = true, .sent_at = w->now,
+		.start = c->start, .end = c->end, .flush = true, .sent_at = w->now, .request = c->request,
 		.place = ++w->next_place,
 	};
 	w->tally.flushes++;
@@ -695,7 +725,9 @@ void shadow_fenced(struct world *w, struct sim_seal *seal, const struct sim_job 
 	if (job->cause == CORE_CAUSE_PARK && world_holder(w, seal->holder)) {
 		seal->state = SIM_PARKED;
 		seal->parked = true;
+		seal->soft = false;
 		seal->parked_at = ++w->next_place;
+		seal->parked_since = w->now;
 		seal->job = 0;
 		seal->recalled = seal->fenced = false;
 		w->tally.parks++;
@@ -721,6 +753,7 @@ static void rest_recalled(struct world *w, struct sim_seal *seal)
 		seal->recalled = false;
 		return;
 	}
+	seal->unsure = !still_wanted(w, seal);
 	if (to > seal->hard_limit)
 		to = seal->hard_limit;
 	if (to > seal->deadline)

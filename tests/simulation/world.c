@@ -11,7 +11,7 @@
  * which everything comes back; those also prove that nobody was forgotten.
  */
 
-#include "tests/simulation/world.h"
+#include "tests/simulation/actions.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -140,6 +140,7 @@ void world_drain(struct world *w, int error)
 		w->tally.commands++;
 		shadow_command(w, &c);
 	}
+	shadow_settle(w);
 	world_check(w, !any || !error, INV_ANSWERS, "a call was refused (%s) and changed something",
 		    core_error_string(error));
 }
@@ -256,9 +257,7 @@ static void everybody_returns(struct world *w)
 
 		if ((seal->state != SIM_HELD && seal->state != SIM_PARKED) || seal->returning || !world_holder(w, seal->holder))
 			continue;
-		world_trace(w, "quiet: return seal %llu", (unsigned long long)seal->id);
-		world_drain(w, core_return(w->core, seal->holder, seal->id, seal->seq, seal->start,
-					   seal->end, false, w->now));
+		action_return(w, seal->holder, seal->id, seal->seq, seal->start, seal->end, false);
 	}
 }
 

@@ -73,7 +73,7 @@ struct sim_seal {
 	uint64_t granted_at, granted_place;
 	uint64_t flushed; /* place of the last flush that was done */
 	/* asked for */
-	bool recalled;
+	bool recalled, unsure; /* unsure: this call may have ended it, and begun another */
 	uint64_t recalled_at, deadline, hard_limit, recalled_by;
 	uint64_t recall_start, recall_end; /* what was asked for */
 	uint64_t wanted_since;	     /* somebody waits for it; 0: nobody */
@@ -83,8 +83,9 @@ struct sim_seal {
 	uint64_t job;
 	uint64_t return_start, return_end;
 	bool fenced;	      /* the job is done: of the whole, or of what is being returned */
+	bool soft;	    /* as in sim_request, while it is parked */
 	bool parked;	    /* promises nothing, whatever is done to it */
-	uint64_t parked_at; /* place in line */
+	uint64_t parked_at, parked_since; /* place in line, time */
 };
 
 struct sim_request {
@@ -102,10 +103,12 @@ struct sim_request {
 	uint64_t own_token; /* it was given */
 	uint32_t wait_ms, hold_ms;
 	uint64_t since, hold_until;
+	bool soft; /* an earlier one's recall ran over its range: goes when that one has gone */
 };
 
 struct sim_job {
 	uint64_t id, seal, window, object, start, end;
+	uint64_t request; /* of a flush */
 	bool flush, discard, forced;
 	enum core_cause cause;
 	uint64_t sent_at, forced_at, place;
@@ -161,6 +164,8 @@ struct world {
 	size_t n_seals;
 	struct sim_request requests[MAX_REQUESTS];
 	size_t n_requests;
+	struct sim_request line[MAX_REQUESTS + MAX_SEALS]; /* lined_up() */
+	size_t n_line;
 	struct sim_job jobs[MAX_JOBS];
 	size_t n_jobs;
 	struct sim_recall recalls[MAX_RECALLS];
@@ -235,6 +240,8 @@ void mechanism_run(struct world *w); /* forced fences answer within FORCED_MS */
 enum { FORCED_MS = 3 };
 
 /* shadow.c */
+bool leaving(const struct sim_seal *seal); /* the whole of it is on its way back */
+void shadow_settle(struct world *w);
 void shadow_command(struct world *w, const struct core_command *c);
 void shadow_answered(struct world *w, struct sim_seal *seal, enum core_answer answer,
 		     uint32_t delay_ms);
@@ -256,11 +263,14 @@ bool before(const struct sim_request *a, const struct sim_request *b);
 bool clash(const struct sim_request *a, const struct sim_request *b); /* not both at a time */
 bool part_of(const struct world *w, const struct sim_request *request,
 	     const struct sim_request *hold);
+void lined_up(struct world *w); /* fills line: who waits or holds, parked seals too */
 struct sim_request parked_request(const struct sim_seal *seal); /* as it stands in line */
 bool blocked(const struct world *w, uint64_t process);
 bool in_force(const struct sim_seal *seal, uint64_t start, uint64_t end);
 bool disturbs(const struct world *w, const struct sim_seal *seal,
 	      const struct sim_request *request);
+bool recall_in_the_way(const struct world *w, const struct sim_seal *seal,
+		       const struct sim_request *request);
 bool in_the_way(struct world *w, const struct sim_request *request);
 bool other_request(struct world *w, uint64_t id, const struct sim_request *over);
 
