@@ -171,7 +171,7 @@ static bool flush_in_the_way(const struct world *w, const struct sim_request *re
 		if (covers(w, request, w->seals[i].object, w->seals[i].start, w->seals[i].end) &&
 		    in_force(&w->seals[i], 0, CORE_INFINITY) &&
 		    table_conflict(&w->seals[i], request->want) == SIM_FLUSH &&
-		    w->seals[i].flushed < request->place)
+		    (w->seals[i].flushed < request->place || leaving(&w->seals[i])))
 			return true;
 	return false;
 }

@@ -248,7 +248,7 @@ static void on_refuse(struct world *w, const struct core_command *c)
 	for (size_t i = 0; i < w->n_seals; i++) {
 		const struct sim_seal *seal = &w->seals[i];
 
-		asked |= seal->holder == request->holder && !seal->parked;
+		asked |= seal->holder == request->holder;
 		if (!covers(w, request, seal->object, seal->start, seal->end))
 			continue;
 		own |= seal->holder == request->holder;
@@ -427,30 +427,38 @@ static bool in_lines(const struct core_request_view *view, void *data)
 	return true;
 }
 
+static uint64_t fresh_limit(struct world *w, const struct sim_seal *seal)
+{
+	return later(w->now, world_object(w, seal->object)->policy.hard_ms);
+}
+
 /* A recall that names no seal goes for those in the request's account, in which have to be all that
  * were there before the request. If that has given up within the same call there is no account to be
  * seen any more: then it may have been all of them, until shadow_settle() has looked. */
 static bool asked_wide(struct world *w, struct sim_seal *seal, const struct sim_request *request,
-		       bool *ret_visible)
+		       bool *ret_exact)
 {
 	struct lines lines = { .request = request, .seal = seal };
 	bool may = seal->state == SIM_HELD && !leaving(seal) && disturbs(w, seal, request);
 	struct core_seal_view view;
 
 	core_request_each(w->core, in_lines, &lines);
-	*ret_visible = lines.visible;
 	if (!may)
 		return false;
+	core_seal_find(w->core, seal->id, &view);
+	if (view.state == CORE_SEAL_FENCING)
+		*ret_exact = false;
 	if (!lines.visible) {
+		*ret_exact = false;
 		seal->unsure = true;
-		return due(w, seal) && !(seal->flags & CORE_F_TRANSPARENT) &&
-		       seal->granted_place < request->place;
+		if (view.state == CORE_SEAL_RECALLED)
+			return seal->recalled || view.hard_limit == fresh_limit(w, seal);
+		return due(w, seal) && !(seal->flags & CORE_F_TRANSPARENT);
 	}
 	world_check(w, lines.found || seal->granted_place > request->place, INV_ACCOUNT,
 		    "seal %llu is in the way of request %llu, its account does not say so",
 		    ull(seal->id), ull(request->id));
-	return lines.found && core_seal_find(w->core, seal->id, &view) &&
-	       view.state == CORE_SEAL_RECALLED;
+	return lines.found && view.state == CORE_SEAL_RECALLED;
 }
 
 static void on_recall(struct world *w, const struct core_command *c)
