@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Descriptors as proofs of right. */
+
+#include "daemon/authority/authority.h"
+
+/*
+ * Whether @fd, passed by @peer, proves the right to read, or to read and write, a regular file; and if so, the file
+ * opened anew. @fd itself stays the caller's and is not needed afterwards.
+ */
+int proof_check(struct mounts *mounts, int fd, pid_t peer, bool write, struct authority_file *ret,
+		char *why, size_t size);
+
+/* The last part of it, for files that are known by other means: file system, type, attributes, and
+ * @fd (which may be O_PATH) opened anew. @what: how to call it in @why. */
+int proof_open(struct mounts *mounts, int fd, pid_t peer, bool write, const char *what,
+	       struct authority_file *ret, char *why, size_t size);
