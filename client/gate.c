@@ -105,7 +105,7 @@ static void forget_thread(void *data)
 	list_unlink(&thread.link);
 	for (uint32_t i = 0; i < MAPSEAL_NEST; i++) {
 		inside[i] = self->inside[i];
-		__atomic_store_n(&self->inside[i], NULL, __ATOMIC_RELEASE);
+		__atomic_store_n(&self->inside[i], NULL, __ATOMIC_SEQ_CST);
 	}
 	self->depth = 0;
 	self->ready = 0;
@@ -160,7 +160,6 @@ void gate_unwatch(struct gate *gate)
 
 void gate_barrier(void)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!__atomic_load_n(&global_barrier, __ATOMIC_RELAXED) &&
 	    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0)
 		return;
@@ -243,11 +242,9 @@ int mapseal_enter_slow(struct mapseal_seal *seal)
 	self->depth = depth + 1;
 	if (!gate_inside_self(gate)) {
 		__atomic_store_n(&self->inside[depth], &gate->public, __ATOMIC_SEQ_CST);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (__atomic_load_n(&gate->public.closed, __ATOMIC_SEQ_CST)) {
 			__atomic_store_n(&self->inside[depth], NULL, __ATOMIC_SEQ_CST);
 			self->depth = depth;
-			__atomic_thread_fence(__ATOMIC_SEQ_CST);
 			/* It may have been seen here. */
 			notify(gate);
 			return error_plain(ESTALE, "The seal is recalled, returned or revoked");

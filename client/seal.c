@@ -159,6 +159,7 @@ struct returning {
 	struct mapseal_seal *seal;
 	uint64_t id;
 	uint64_t end; /* how far it came back */
+	bool over;    /* the reply was seen: piece->returning may be somebody else's by now */
 };
 
 static void on_returned(const struct proto_message *reply, void *data)
@@ -167,6 +168,7 @@ static void on_returned(const struct proto_message *reply, void *data)
 	struct piece *piece = piece_find(returning->seal->m, returning->id);
 	const struct proto_returned *returned;
 
+	returning->over = true;
 	if (!piece)
 		return;
 	piece->returning = false;
@@ -201,7 +203,7 @@ static int return_piece(struct mapseal_seal *seal, struct piece *piece, uint64_t
 	r = wire_call(&seal->m->wire, &message, NULL, 0, on_returned, &returning, PROTO_RETURNED,
 		      NULL);
 	piece = piece_find(seal->m, returning.id);
-	if (piece)
+	if (piece && !returning.over)
 		piece->returning = false;
 	wire_wake(&seal->m->wire);
 	if (r == 0)

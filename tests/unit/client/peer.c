@@ -34,6 +34,7 @@ void peer_start(struct peer *peer, void (*script)(struct peer *peer))
 
 	memset(peer, 0, sizeof(*peer));
 	fdlist_init(&peer->fds);
+	sem_init(&peer->go, 0, 0);
 	peer->script = script;
 	strcpy(peer->path, "/tmp/mapseal-peer.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(peer->path));
@@ -49,10 +50,22 @@ void peer_start(struct peer *peer, void (*script)(struct peer *peer))
 void peer_finish(struct peer *peer)
 {
 	pthread_join(peer->thread, NULL);
+	sem_destroy(&peer->go);
 	close(peer->listener);
 	unlink(peer->path);
 	*strrchr(peer->path, '/') = '\0';
 	rmdir(peer->path);
+}
+
+void peer_wait(struct peer *peer)
+{
+	while (sem_wait(&peer->go) < 0)
+		ck_assert_int_eq(errno, EINTR);
+}
+
+void peer_go(struct peer *peer)
+{
+	sem_post(&peer->go);
 }
 
 /* ---- frames ------------------------------------------------------------------------------ */

@@ -8,6 +8,7 @@
 
 #include <check.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 
 #include "mapseal.h"
@@ -22,6 +23,7 @@ struct peer {
 	char path[64];
 	pthread_t thread;
 	int listener, socket;
+	sem_t go;
 	void (*script)(struct peer *peer);
 	/* the frame that peer_expect() read last */
 	struct proto_message message;
@@ -51,6 +53,9 @@ void peer_reply(struct peer *peer, struct proto_message message);
 void peer_done(struct peer *peer);
 void peer_refuse(struct peer *peer, enum proto_error code, const char *text);
 
+/* Waits for the test's peer_go(). */
+void peer_wait(struct peer *peer);
+
 /* HELLO. */
 void peer_welcome(struct peer *peer);
 
@@ -68,6 +73,9 @@ void peer_expect_return(struct peer *peer, uint64_t id, uint32_t seq, uint64_t o
 void peer_returned(struct peer *peer, uint32_t seq, uint64_t upper, uint32_t upper_seq);
 
 /* ---- for tests --------------------------------------------------------------------------- */
+
+/* Lets the script go on from peer_wait(). */
+void peer_go(struct peer *peer);
 
 struct mapseal *peer_connect(struct peer *peer, unsigned int flags,
 			     void (*on_event)(struct mapseal *m, const struct mapseal_event *event,

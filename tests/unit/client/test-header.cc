@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * C++ can include the public header, first and alone, and call what is inline in it.
+ */
+
+#include "mapseal.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+static mapseal_verdict on_recall(mapseal_recall *recall, void *data)
+{
+	static_cast<void>(data);
+	recall->whole = true;
+	return MAPSEAL_RETURN;
+}
+
+int main()
+{
+	mapseal_options options = {};
+	mapseal_request request = {};
+	mapseal *m = nullptr;
+
+	options.size = sizeof(options);
+	options.socket = "/nonexistent/socket";
+	request.size = sizeof(request);
+	request.on_recall = on_recall;
+	if (mapseal_connect(&options, &m) != -ENOENT || m) {
+		std::printf("connected to nothing: %s\n", mapseal_last_error()->text);
+		return 1;
+	}
+	int (*const enter)(mapseal_seal *) = mapseal_enter;
+	void (*const leave)(mapseal_seal *) = mapseal_exit;
+
+	return enter && leave && std::strlen(mapseal_last_error()->text) ? 0 : 1;
+}
