@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+noinst_LTLIBRARIES += %D%/libpager.la
+%C%_libpager_la_SOURCES = \
+	%D%/attach.c \
+	%D%/bitmap.c \
+	%D%/bitmap.h \
+	%D%/drop.c \
+	%D%/fault.c \
+	%D%/fence.c \
+	%D%/fill.c \
+	%D%/force.c \
+	%D%/fork.c \
+	%D%/idmap.c \
+	%D%/idmap.h \
+	%D%/pager.c \
+	%D%/pager.h \
+	%D%/populate.c \
+	%D%/procmap.c \
+	%D%/procmap.h \
+	%D%/quarantine.c \
+	%D%/quarantine.h \
+	%D%/queue.c \
+	%D%/queue.h \
+	%D%/segments.c \
+	%D%/segments.h \
+	%D%/space.c \
+	%D%/state.h \
+	%D%/uffd.c \
+	%D%/uffd.h \
+	%D%/view.c \
+	%D%/view.h \
+	%D%/window.c \
+	%D%/writeback.c \
+	%D%/writer.c \
+	%D%/writer.h
+%C%_libpager_la_LIBADD = daemon/loop/libloop.la

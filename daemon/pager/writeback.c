@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Flush and commit.
+ *
+ * Slice by slice: write-protect what is dirty, copy it out, write it. Threads of the holder go on; the
+ * first write to a protected page makes it dirty anew, and belongs to the next flush or commit. Pages that were populated for writing
+ * stay writable (system calls on them must not fail) and are copied as they are; they stay dirty.
+ *
+ * A commit ends with one fdatasync, and only then are its pages clean: until that they are `writing`,
+ * and any failure makes all of them dirty again. Syncing once more without writing once more could report success
+ * about bytes that the kernel has given up. A flush makes nothing clean: its caller cannot know
+ * whether a device is still at work on a page, which write-protection does not see. Only the holder
+ * can, when it commits.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/pager/state.h"
+#include "daemon/pager/writer.h"
+
+struct writeback {
+	struct op op;
+	struct turn turn;
+	struct writer writer;
+	struct loop_op sync;
+	struct job *job;
+	struct window *window;
+	uint64_t first, last, cursor;
+	bool commit, syncing, synced;
+	int error;
+};
+
+static void finish(struct writeback *wb)
+{
+	struct pager *pager = wb->op.pager;
+
+	if (wb->commit)
+		writer_settle(&wb->writer, wb->first, wb->last, wb->error == 0);
+	op_stop(&wb->op);
+	if (wb->commit && wb->error == 0) {
+		struct notice *notice = wb->job->committed;
+
+		wb->job->committed = NULL;
+		notice->event = wb->job->done->event;
+		notice->event.type = PAGER_EVENT_COMMITTED;
+		notice->event.value = wb->writer.bytes;
+		queue_push(&pager->events, &notice->link);
+	}
+	job_done(pager, wb->job, wb->error, wb->writer.bytes);
+	turn_end(wb->window, &wb->turn);
+	free(wb);
+	pager->n_ops--;
+}
+
+static void synced(struct loop_op *op, int result)
+{
+	struct writeback *wb = op->data;
+
+	wb->syncing = false;
+	wb->synced = true;
+	if (result < 0 && !wb->error)
+		wb->error = result;
+	op_again(&wb->op);
+}
+
+/* Runs of pages that are dirty and not kept writable are protected. */
+static int protect_dirty(struct writeback *wb, uint64_t first, uint64_t last)
+{
+	struct view *view = wb->window->view;
+
+	while (first < last) {
+		uint64_t end;
+		int r;
+
+		/* only this thread sets dirty bits; others may clear some, which does no harm here */
+		pthread_mutex_lock(&view->lock);
+		first = bitmap_next_set(view->dirty, first, last);
+		end = bitmap_next_clear(view->dirty, first, last);
+		pthread_mutex_unlock(&view->lock);
+		if (first == last)
+			break;
+		if (bitmap_test(view->kept, first)) {
+			first = bitmap_next_clear(view->kept, first, end);
+			continue;
+		}
+		end = bitmap_next_set(view->kept, first, end);
+		r = window_protect(wb->window, first, end);
+		if (r)
+			return r;
+		first = end;
+	}
+	return 0;
+}
+
+/* What was kept must be dirty after a commit just as before it. */
+static void kept_stay_dirty(struct view *view, uint64_t first, uint64_t last)
+{
+	pthread_mutex_lock(&view->lock);
+	while (first < last) {
+		uint64_t end;
+
+		first = bitmap_next_set(view->kept, first, last);
+		end = bitmap_next_clear(view->kept, first, last);
+		for (uint64_t page = first; page < end; page++)
+			if (bitmap_test(view->writing, page))
+				bitmap_set(view->dirty, page, page + 1);
+		first = end;
+	}
+	pthread_mutex_unlock(&view->lock);
+}
+
+static void step(struct op *op)
+{
+	struct writeback *wb = container_of(op, struct writeback, op);
+	struct view *view = wb->window->view;
+	uint64_t end;
+
+	if (list_first(&wb->window->line) != &wb->turn.link || wb->syncing)
+		return;
+	if (wb->window->closed && wb->cursor < wb->last) {
+		wb->error = -ECANCELED;
+		wb->cursor = wb->last;
+	}
+	if (wb->writer.error && !wb->error) {
+		wb->error = wb->writer.error;
+		wb->cursor = wb->last;
+	}
+	if (wb->cursor < wb->last) {
+		if (!writer_may(&wb->writer))
+			return;
+		end = wb->last - wb->cursor < SLICE_PAGES ? wb->last : wb->cursor + SLICE_PAGES;
+		if (protect_dirty(wb, wb->cursor, end) == UFFD_AGAIN) {
+			space_ready(wb->window->space);
+			op_sleep(op, loop_now() + RETRY_NSEC);
+			return;
+		}
+		end = writer_write(&wb->writer, wb->cursor, end);
+		if (wb->commit)
+			kept_stay_dirty(view, wb->cursor, end);
+		wb->cursor = end;
+		op_again(op);
+		return;
+	}
+	if (wb->writer.under_way)
+		return;
+	if (wb->writer.error && !wb->error)
+		wb->error = wb->writer.error;
+	if (wb->commit && !wb->error && !wb->synced && !view->object->anonymous) {
+		int r;
+
+		wb->sync = (struct loop_op){ .fn = synced, .data = wb };
+		r = loop_fdatasync(op->pager->loop, &wb->sync, view->object->fd);
+		if (r == 0) {
+			wb->syncing = true;
+			return;
+		}
+		wb->error = r;
+	}
+	finish(wb);
+}
+
+void writeback_start(struct pager *pager, struct job *job)
+{
+	struct window *window = window_get(pager, job->job.window);
+	struct writeback *wb;
+
+	if (!window) {
+		job_done(pager, job, -EINVAL, 0);
+		return;
+	}
+	if (!window->view->write) {
+		job_done(pager, job, -EACCES, 0);
+		return;
+	}
+	wb = calloc(1, sizeof(*wb));
+	if (!wb) {
+		job_done(pager, job, -ENOMEM, 0);
+		return;
+	}
+	if (!window_pages(window, job->job.start, job->job.end, &wb->first, &wb->last)) {
+		free(wb);
+		job_done(pager, job, job->job.start <= job->job.end ? 0 : -EINVAL, 0);
+		return;
+	}
+	op_init(&wb->op, pager, step);
+	wb->job = job;
+	wb->window = window;
+	wb->commit = job->job.type == PAGER_COMMIT;
+	wb->cursor = wb->first;
+	wb->writer = (struct writer){
+		.pager = pager,
+		.view = window->view,
+		.op = &wb->op,
+		.take = wb->commit,
+	};
+	pager->n_ops++;
+	turn_take(window, &wb->turn, &wb->op);
+}
