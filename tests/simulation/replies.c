@@ -198,7 +198,6 @@ void action_recall_any(struct world *w)
 
 	if (!holder)
 		return;
-	holder->trimmed_at = w->now;
 	r = core_recall_any(w->core, holder->id, keep, w->now);
 	world_trace(w, "holder %llu is to keep %u: %s", ull(holder->id), keep,
 		    core_error_string(r));

@@ -126,6 +126,11 @@ static void over_no_recall(struct world *w, const struct sim_request *request)
 		    !in_force(seal, request->start, request->end) ||
 		    !overlap(seal->recall_start, seal->recall_end, request->start, request->end))
 			continue;
+		/* Its own session's recall answers a new request (RECALL_CONFLICT); it holds back
+		 * nobody who is in line, or a thread would park on the other of its seals. */
+		if (seal->holder == request->holder &&
+		    (!world_request(w, request->id) || seal->recalled_at >= request->since))
+			continue;
 		asker = world_request(w, seal->recalled_by);
 		world_check(w, !asker || !before(asker, request) ||
 				       !covers(w, asker, request->object, request->start,
@@ -466,6 +471,7 @@ static void on_recall(struct world *w, const struct core_command *c)
 	struct sim_holder *holder = world_holder(w, c->holder);
 	const struct sim_request *request = world_request(w, c->request);
 	uint64_t deadline = CORE_NEVER, hard = CORE_NEVER;
+	uint64_t fresh_deadline = CORE_NEVER, fresh_hard = CORE_NEVER;
 	bool exact = true;
 
 	world_check(w, holder, INV_LIVING, "a recall to holder %llu, who is gone", ull(c->holder));
@@ -484,8 +490,8 @@ static void on_recall(struct world *w, const struct core_command *c)
 		asked_now(w, seal, c->request, false);
 		seal->recall_start = c->start;
 		seal->recall_end = c->end;
-		deadline = seal->deadline;
-		hard = seal->hard_limit;
+		deadline = fresh_deadline = seal->deadline;
+		hard = fresh_hard = seal->hard_limit;
 	} else {
 		world_check(w, request && request->scope == c->scope, INV_LIVING,
 			    "a recall for request %llu, of another scope", ull(c->request));
@@ -502,9 +508,15 @@ static void on_recall(struct world *w, const struct core_command *c)
 				deadline = seal->deadline;
 			if (seal->hard_limit < hard)
 				hard = seal->hard_limit;
+			if (seal->recalled_at == w->now && seal->deadline < fresh_deadline)
+				fresh_deadline = seal->deadline;
+			if (seal->recalled_at == w->now && seal->hard_limit < fresh_hard)
+				fresh_hard = seal->hard_limit;
 		}
 	}
-	world_check(w, !exact || (c->deadline == deadline && c->hard_limit == hard), INV_BOUNDED,
+	world_check(w, !exact || (c->deadline >= deadline && c->hard_limit >= hard &&
+				  c->deadline <= fresh_deadline && c->hard_limit <= fresh_hard),
+		    INV_BOUNDED,
 		    "a recall says deadline %.3f, hard limit %.3f; they are %.3f and %.3f",
 		    (double)c->deadline / (double)MS, (double)c->hard_limit / (double)MS,
 		    (double)deadline / (double)MS, (double)hard / (double)MS);
@@ -582,12 +594,11 @@ static void on_lapsed(struct world *w, const struct core_command *c)
 static void cooperative_first(struct world *w, const struct sim_seal *seal)
 {
 	const struct sim_holder *holder = world_holder(w, seal->holder);
+	struct sim_request self = parked_request(seal);
 	uint64_t since = w->now, hard_ms = world_object(w, seal->object)->policy.hard_ms;
 
-	if (!holder || blocked(w, holder->process))
+	if (!holder || blocked(w, holder->process) || other_request(w, 0, &self))
 		return;
-	if (holder->trimmed_at)
-		since = holder->trimmed_at;
 	if (seal->wanted_since && seal->wanted_since < since)
 		since = seal->wanted_since;
 	for (size_t i = 0; i < w->n_requests; i++)

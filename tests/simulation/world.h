@@ -50,8 +50,7 @@ struct sim_holder {
 	uint64_t id, process;
 	uid_t uid;
 	uint32_t max_io_ms;
-	bool stuck;	     /* says nothing, gives nothing back */
-	uint64_t trimmed_at; /* told to keep fewer; 0: never */
+	bool stuck; /* says nothing, gives nothing back */
 };
 
 struct sim_object {
