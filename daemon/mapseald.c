@@ -24,22 +24,19 @@
 #include "daemon/config/config.h"
 #include "daemon/supervisor/supervisor.h"
 
-#define DEFAULT_SOCKET "/run/mapseal/mapseal.sock"
-
 static const int kept_capabilities[] = {
 	CAP_SYS_PTRACE,	     /* UFFD_FEATURE_EVENT_FORK, /proc/PID/maps of clients: daemon/pager/uffd.c */
 	CAP_DAC_READ_SEARCH, /* files of exports, descriptors opened anew: daemon/authority */
 	CAP_DAC_OVERRIDE,    /* the same for writing; the socket's directory: listener.c */
 	CAP_CHOWN,	     /* memory belongs to a uid that no client has: daemon/pager/view.c */
 	CAP_FOWNER,	     /* ... and is mode 0400 after that */
-	CAP_SYS_RESOURCE,    /* descriptors that clients have not taken yet count against us: session.c */
 };
 
 static const char usage[] =
 	"Usage: mapseald [OPTION]...\n"
 	"Lends the memory of files to unprivileged processes, and gets it back.\n"
 	"\n"
-	"      --socket PATH   listen there (" DEFAULT_SOCKET ")\n"
+	"      --socket PATH   listen there (" CONFIG_DEFAULT_SOCKET ")\n"
 	"      --config FILE   read FILE, and what is in FILE.d\n"
 	"      --help          print this\n"
 	"      --version       print the version\n"
@@ -47,7 +44,8 @@ static const char usage[] =
 	"A socket passed by the service manager is used instead of --socket. See mapseald(8).\n";
 
 struct options {
-	const char *socket, *config;
+	const char *socket; /* NULL: the configuration's */
+	const char *config;
 };
 
 enum { OPTION_SOCKET = 256, OPTION_CONFIG, OPTION_HELP, OPTION_VERSION };
@@ -163,7 +161,7 @@ static int run(const struct options *options)
 {
 	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_(supervisor_freep) struct supervisor *s = NULL;
-	char fault[512];
+	char fault[CONFIG_FAULT_MAX];
 	int r;
 
 	r = config_load(options->config, &config, fault, sizeof(fault));
@@ -179,13 +177,13 @@ static int run(const struct options *options)
 		fprintf(stderr, "mapseald: io_uring and userfaultfd are needed: %s\n", strerror(-r));
 		return r;
 	}
-	r = begin_listening(s, options->socket);
+	r = begin_listening(s, options->socket ? options->socket : config->socket);
 	return r < 0 ? r : supervisor_run(s);
 }
 
 int main(int argc, char **argv)
 {
-	struct options options = { .socket = DEFAULT_SOCKET };
+	struct options options = { NULL, NULL };
 	int r;
 
 	r = parse_options(argc, argv, &options);

@@ -135,7 +135,7 @@ static int remove_stale(const struct sockaddr_un *address)
 	return 0;
 }
 
-static int bind_to(const char *path, mode_t mode)
+static int bind_to(const char *path, mode_t mode, gid_t group)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_fd_ int fd = -1;
@@ -153,7 +153,8 @@ static int bind_to(const char *path, mode_t mode)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	if (chmod(path, mode) < 0 || listen(fd, BACKLOG) < 0) {
+	if (chown(path, (uid_t)-1, group) < 0 || chmod(path, mode) < 0 ||
+	    listen(fd, BACKLOG) < 0) {
 		r = -errno;
 		unlink(path);
 		return r;
@@ -161,15 +162,15 @@ static int bind_to(const char *path, mode_t mode)
 	return take_fd(&fd);
 }
 
-int listener_new(struct loop *loop, const char *path, mode_t mode, const struct listener_ops *ops,
-		 struct listener **ret)
+int listener_new(struct loop *loop, const char *path, mode_t mode, gid_t group,
+		 const struct listener_ops *ops, struct listener **ret)
 {
 	_cleanup_(listener_freep) struct listener *listener = NULL;
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
 	int r;
 
-	fd = bind_to(path, mode);
+	fd = bind_to(path, mode, group);
 	if (fd < 0)
 		return fd;
 	r = start(loop, fd, ops, &listener);

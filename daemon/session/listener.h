@@ -18,11 +18,11 @@ struct listener_ops {
 };
 
 /*
- * Makes the socket at @path with @mode; the directory it is in is made too, if only that is missing.
+ * Makes the socket at @path with @mode and @group ((gid_t)-1: as it comes); the directory it is in is made too, if only that is missing.
  * A socket that nobody listens on is replaced. -EADDRINUSE: somebody does, or it is no socket.
  */
-int listener_new(struct loop *loop, const char *path, mode_t mode, const struct listener_ops *ops,
-		 struct listener **ret);
+int listener_new(struct loop *loop, const char *path, mode_t mode, gid_t group,
+		 const struct listener_ops *ops, struct listener **ret);
 
 /* A socket that listens already: the service manager's. -EINVAL: it is none of ours. */
 int listener_adopt(struct loop *loop, int fd, const struct listener_ops *ops,

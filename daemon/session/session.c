@@ -61,6 +61,8 @@ void session_hang_up(struct session *session)
 	if (session->hung_up)
 		return;
 	session->hung_up = true;
+	/* at once, so that hanging up and connecting again is not refused for the session just left */
+	quota_refund(&session->charge);
 	list_unlink(&session->link);
 	list_append(&session->sessions->over, &session->link);
 }

@@ -21,7 +21,7 @@ struct job *job_find(const struct supervisor *s, uint64_t tag)
 	return n ? container_of(n, struct job, node) : NULL;
 }
 
-struct job *job_free(struct supervisor *s, struct job *job)
+struct job *job_forget(struct supervisor *s, struct job *job)
 {
 	if (!job)
 		return NULL;

@@ -8,6 +8,9 @@
  * until somebody has proved the right to write, and is replaced then; a file is not held open for
  * writing on behalf of those who may only read it.
  *
+ * The pager knows up to two objects for one of ours, one to fill READ windows from, and, once there is
+ * a writer, one for WRITE windows. They never serve the same bytes at the same time.
+ *
  * An object lives as long as a window, a request or its creator refers to it.
  */
 
@@ -43,14 +46,16 @@ void object_ref(struct object *object)
 
 static void object_free(struct supervisor *s, struct object *object)
 {
-	struct pager_job job = {
-		.type = PAGER_OBJECT_CLOSE,
-		.object = object->node.id,
-		.fd = -1,
-	};
+	for (int write = 0; write < 2; write++) {
+		struct pager_job job = {
+			.type = PAGER_OBJECT_CLOSE,
+			.object = object_in_pager(object, write),
+			.fd = -1,
+		};
 
-	if (object->in_pager)
-		job_submit_must(s, &(struct job){ 0 }, &job);
+		if (object->in_pager[write])
+			job_submit_must(s, &(struct job){ 0 }, &job);
+	}
 	visibility_forget_object(s, object);
 	if (object->node.id) {
 		core_object_drop(s->core, object->node.id);
@@ -72,35 +77,43 @@ void object_unref(struct supervisor *s, struct object *object)
 
 uint64_t object_refresh(struct supervisor *s, struct object *object)
 {
-	struct pager_job job = {
-		.type = PAGER_OBJECT_RESIZED,
-		.object = object->node.id,
-		.fd = -1,
-	};
 	struct stat st;
 
 	if (fstat(object->fd, &st) < 0 || (uint64_t)st.st_size == object->size)
 		return object->size;
 	object->size = (uint64_t)st.st_size;
 	core_object_resized(s->core, object->node.id, object->size);
-	job.end = object->size;
-	if (object->in_pager)
-		job_submit_must(s, &(struct job){ 0 }, &job);
+	for (int write = 0; write < 2; write++) {
+		struct pager_job job = {
+			.type = PAGER_OBJECT_RESIZED,
+			.object = object_in_pager(object, write),
+			.end = object->size,
+			.fd = -1,
+		};
+
+		if (object->in_pager[write])
+			job_submit_must(s, &(struct job){ 0 }, &job);
+	}
 	return object->size;
 }
 
-int object_to_pager(struct supervisor *s, struct object *object)
+uint64_t object_in_pager(const struct object *object, bool write)
+{
+	return object->node.id << 1 | write;
+}
+
+int object_to_pager(struct supervisor *s, struct object *object, bool write)
 {
 	struct pager_job job = {
 		.type = PAGER_OBJECT_OPEN,
-		.object = object->node.id,
+		.object = object_in_pager(object, write),
 		.end = object->size,
-		.writable = object->writable,
+		.writable = write,
 		.anonymous = object->anonymous,
 	};
 	int r;
 
-	if (object->in_pager)
+	if (object->in_pager[write])
 		return 0;
 	job.fd = fcntl(object->fd, F_DUPFD_CLOEXEC, 3);
 	if (job.fd < 0)
@@ -108,7 +121,7 @@ int object_to_pager(struct supervisor *s, struct object *object)
 	r = job_submit(s, &(struct job){ 0 }, &job);
 	if (r < 0)
 		fd_close(job.fd);
-	object->in_pager = r == 0;
+	object->in_pager[write] = r == 0;
 	return r;
 }
 
@@ -179,8 +192,6 @@ int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
 		fd_close(object->fd);
 		object->fd = take_fd(fd);
 		object->writable = writable;
-		/* the pager's descriptor is replaced with the next window */
-		object->in_pager = false;
 	}
 	*ret = object;
 	return 0;
@@ -217,7 +228,7 @@ int object_create(struct supervisor *s, struct client *client, uint64_t size, st
 			      quota_limit(client->user, QUOTA_WINDOW_BYTES), size);
 	fd = make_memory(size);
 	if (fd < 0 || fstat(fd, &st) < 0 ||
-	    object_new(s, &st, "anon", supervisor_policy(s), true, &object) < 0) {
+	    object_new(s, &st, "mem", supervisor_policy(s), true, &object) < 0) {
 		quota_refund(&charge);
 		return refuse(refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
 	}
@@ -226,7 +237,7 @@ int object_create(struct supervisor *s, struct client *client, uint64_t size, st
 	object->owner = client->uid;
 	object->memory = charge;
 	list_append(&client->objects, &object->creator_link);
-	snprintf(name, sizeof(name), "anon:%" PRIu64, object->node.id);
+	snprintf(name, sizeof(name), "mem-%" PRIu64, object->node.id);
 	free(object->name);
 	object->name = strdup(name);
 	if (!object->name) {

@@ -48,6 +48,8 @@ struct pending *pending_free(struct supervisor *s, struct pending *pending)
 	quota_refund(&pending->waiting);
 	quota_refund(&pending->seals);
 	quota_refund(&pending->bytes);
+	quota_refund(&pending->export_seals);
+	quota_refund(&pending->export_bytes);
 	if (pending->object)
 		object_unref(s, pending->object);
 	free(pending);

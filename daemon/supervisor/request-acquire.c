@@ -47,28 +47,49 @@ static unsigned int core_flags(const struct proto_acquire *m, const struct targe
 	       (target->hard ? CORE_F_HARD : 0);
 }
 
-static int charge_one(struct client *client, enum quota_kind kind, uint64_t amount,
+static int charge_one(struct quota_user *user, uid_t uid, enum quota_kind kind, uint64_t amount,
 		      struct quota_charge *ret, const char *what, struct refusal *refusal)
 {
-	if (quota_charge(client->user, kind, amount, ret) == 0)
+	if (quota_charge(user, kind, amount, ret) == 0)
 		return 0;
 	return refuse(refusal, PROTO_E_QUOTA,
-		      "uid %u has %" PRIu64 " of %" PRIu64 " %s; %" PRIu64 " more are too many",
-		      client->uid, quota_used(client->user, kind), quota_limit(client->user, kind),
-		      what, amount);
+		      "uid %u has %" PRIu64 " of %" PRIu64 " %s; %" PRIu64 " more are too many", uid,
+		      quota_used(user, kind), quota_limit(user, kind), what, amount);
 }
 
-static int charge(struct client *client, struct pending *pending, struct refusal *refusal)
+/* An export may have limits of its own. */
+static int charge_export(struct client *client, struct quota *quota, struct pending *pending,
+			 struct refusal *refusal)
+{
+	_cleanup_(quota_user_putp) struct quota_user *user = NULL;
+	int r;
+
+	if (quota_user_get(quota, client->uid, &user) < 0)
+		return refuse(refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
+	r = charge_one(user, client->uid, QUOTA_SEALS, 1, &pending->export_seals,
+		       "seals on this export", refusal);
+	if (!r)
+		r = charge_one(user, client->uid, QUOTA_WINDOW_BYTES, pending->bytes.amount,
+			       &pending->export_bytes, "bytes of windows on this export", refusal);
+	return r;
+}
+
+static int charge(struct client *client, struct quota *export_quota, struct pending *pending,
+		  struct refusal *refusal)
 {
 	int r;
 
-	r = charge_one(client, QUOTA_WAITING, 1, &pending->waiting, "waiting requests", refusal);
+	r = charge_one(client->user, client->uid, QUOTA_WAITING, 1, &pending->waiting,
+		       "waiting requests", refusal);
 	if (!r)
-		r = charge_one(client, QUOTA_SEALS, 1, &pending->seals, "seals", refusal);
+		r = charge_one(client->user, client->uid, QUOTA_SEALS, 1, &pending->seals, "seals",
+			       refusal);
 	if (!r)
-		r = charge_one(client, QUOTA_WINDOW_BYTES,
+		r = charge_one(client->user, client->uid, QUOTA_WINDOW_BYTES,
 			       page_up(pending->end - pending->start), &pending->bytes,
 			       "bytes of windows", refusal);
+	if (!r && export_quota)
+		r = charge_export(client, export_quota, pending, refusal);
 	return r;
 }
 
@@ -87,8 +108,9 @@ static void relieve(struct supervisor *s, struct client *client)
 	if (!client->short_of_quota || was_short)
 		return;
 	job_submit(s, &(struct job){ 0 }, &job);
-	core_recall_any(s->core, client->node.id,
-			(uint32_t)(client->n_seals - client->n_seals / 4), loop_now());
+	if (client->n_seals >= 4)
+		core_recall_any(s->core, client->node.id,
+				(uint32_t)(client->n_seals - client->n_seals / 4), loop_now());
 }
 
 void request_acquire(struct supervisor *s, struct client *client, uint32_t serial,
@@ -144,7 +166,7 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 		r = refuse(&refusal, PROTO_E_NEEDS_KERNEL_FAULTS,
 			   "transparent seals are for objects whose export grants this uid kernel-faults");
 	if (!r)
-		r = charge(client, pending, &refusal);
+		r = charge(client, target.export_quota, pending, &refusal);
 	if (!r) {
 		r = core_acquire(s->core, &acquire, loop_now(), &request);
 		if (r)
@@ -195,6 +217,8 @@ void acquire_refused(struct supervisor *s, struct pending *pending, const struct
 		pending->answered = true;
 		quota_refund(&pending->seals);
 		quota_refund(&pending->bytes);
+		quota_refund(&pending->export_seals);
+		quota_refund(&pending->export_bytes);
 		return;
 	}
 	pending_free(s, pending);

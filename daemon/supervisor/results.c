@@ -89,7 +89,7 @@ void results_drain(struct supervisor *s)
 			job = job_find(s, event.tag);
 			if (job)
 				done(s, job, &event);
-			job_free(s, job);
+			job_forget(s, job);
 			fd_close(event.fd);
 			fd_close(event.quarantine_fd);
 		}

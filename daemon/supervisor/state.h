@@ -34,6 +34,7 @@
 #define INODE_BUCKETS 1024
 
 struct config;
+struct mounts;
 
 struct supervisor {
 	const struct config *config;
@@ -41,6 +42,8 @@ struct supervisor {
 	struct core *core;
 	struct pager *pager;
 	struct quota *quota;
+	struct quota **export_quotas; /* one for each export */
+	struct mounts *mounts;
 	struct sessions *sessions;
 	struct listener *listener;
 	struct loop_poll pager_poll, signal_poll;
@@ -92,7 +95,7 @@ struct object {
 	ino_t ino;
 	int fd; /* our own description: to look at its size, and to be upgraded */
 	bool writable, anonymous;
-	bool in_pager;
+	bool in_pager[2]; /* for READ windows, for WRITE windows */
 	uid_t owner; /* anonymous: whose sessions may acquire it */
 	uint64_t size;
 	size_t refs;
@@ -125,7 +128,7 @@ struct pending {
 	/* acquire */
 	uint64_t right;
 	bool write, discard, wants_avail;
-	struct quota_charge seals, bytes;
+	struct quota_charge seals, bytes, export_seals, export_bytes;
 	/* break */
 	enum core_want want;
 	bool wants_hold;
@@ -141,7 +144,7 @@ struct window {
 	size_t n_seals;
 	bool write, discard, revoke_park;
 	bool opening, open, mapping, mapped, closing;
-	struct quota_charge bytes;
+	struct quota_charge bytes, export_bytes;
 };
 
 /* A message about a seal whose GRANTED has not been sent. */
@@ -153,7 +156,7 @@ struct deferred {
 struct seal {
 	struct idmap_node node;
 	struct window *window;
-	struct quota_charge charge;
+	struct quota_charge charge, export_charge;
 	struct list deferred;
 	bool announced; /* GRANTED was sent */
 	bool returning; /* by its holder: serial waits for an answer */

@@ -29,6 +29,7 @@
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon/authority/export.h"
 #include "daemon/config/config.h"
 #include "daemon/supervisor/wiring.h"
 
@@ -235,6 +236,29 @@ static int begin_sessions(struct supervisor *s)
 	return r;
 }
 
+static int begin_exports(struct supervisor *s)
+{
+	size_t n = s->config->n_exports;
+	int r;
+
+	r = mounts_new(NULL, &s->mounts);
+	if (r < 0)
+		return r;
+	s->export_quotas = calloc(n ? n : 1, sizeof(*s->export_quotas));
+	if (!s->export_quotas)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		const struct export *export = &s->config->exports[i];
+		struct quota_limits limits = { .max = {
+			[QUOTA_SEALS] = export->max_seals,
+			[QUOTA_WINDOW_BYTES] = export->max_window_bytes,
+		} };
+
+		r = quota_new(&limits, &s->export_quotas[i]);
+	}
+	return r;
+}
+
 int supervisor_new(const struct config *config, struct supervisor **ret)
 {
 	_cleanup_(supervisor_freep) struct supervisor *s = calloc(1, sizeof(*s));
@@ -258,6 +282,8 @@ int supervisor_new(const struct config *config, struct supervisor **ret)
 		r = begin_pager(s);
 	if (r == 0)
 		r = begin_sessions(s);
+	if (r == 0)
+		r = begin_exports(s);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(s);
@@ -268,7 +294,8 @@ int supervisor_listen(struct supervisor *s, const char *path)
 {
 	struct listener_ops ops = { .accepted = accepted, .data = s };
 
-	return listener_new(s->loop, path, 0666, &ops, &s->listener);
+	return listener_new(s->loop, path, s->config->socket_mode, s->config->socket_group,
+			    &ops, &s->listener);
 }
 
 int supervisor_adopt(struct supervisor *s, int fd)
@@ -291,10 +318,16 @@ struct supervisor *supervisor_free(struct supervisor *s)
 		kept_free(s, list_entry(l, struct kept, link));
 	listener_free(s->listener);
 	sessions_free(s->sessions);
+	if (s->pager)
+		loop_poll_stop(&s->pager_poll);
 	pager_free(s->pager);
 	loop_free(s->loop);
 	core_free(s->core);
 	quota_free(s->quota);
+	for (size_t i = 0; s->export_quotas && i < s->config->n_exports; i++)
+		quota_free(s->export_quotas[i]);
+	free(s->export_quotas);
+	mounts_free(s->mounts);
 	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
 		idmap_deinit(maps[i]);
 	fd_close(s->signal_fd);

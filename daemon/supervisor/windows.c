@@ -87,6 +87,7 @@ static void seal_free(struct supervisor *s, struct seal *seal)
 		free(list_entry(l, struct deferred, link));
 	idmap_remove(&s->seals, &seal->node);
 	quota_refund(&seal->charge);
+	quota_refund(&seal->export_charge);
 	seal->window->n_seals--;
 	seal->window->client->n_seals--;
 	free(seal);
@@ -101,7 +102,7 @@ static int open_window(struct supervisor *s, struct window *window, const struct
 		.type = PAGER_WINDOW_OPEN,
 		.window = window->node.id,
 		.space = window->client->node.id,
-		.object = window->object->node.id,
+		.object = object_in_pager(window->object, window->write),
 		.start = window->start,
 		.end = window->end,
 		.write = window->write,
@@ -120,7 +121,7 @@ static int open_window(struct supervisor *s, struct window *window, const struct
 	/* somebody may have truncated it while this waited */
 	if (window->end > object_refresh(s, window->object))
 		return -ERANGE;
-	r = object_to_pager(s, window->object);
+	r = object_to_pager(s, window->object, window->write);
 	if (r == 0)
 		r = job_submit(s, &context, &job);
 	window->opening = r == 0;
@@ -165,10 +166,12 @@ void window_granted(struct supervisor *s, struct pending *pending,
 	window->revoke_park = command->flags & CORE_F_REVOKE_PARK;
 	window->serial = pending->serial;
 	window->bytes = quota_charge_take(&pending->bytes);
+	window->export_bytes = quota_charge_take(&pending->export_bytes);
 	list_append(&window->client->windows, &window->link);
 	idmap_insert(&s->windows, &window->node, command->window);
 	seal = seal_new(s, window, command->seal);
 	seal->charge = quota_charge_take(&pending->seals);
+	seal->export_charge = quota_charge_take(&pending->export_seals);
 	r = open_window(s, window, seal, command->flags & CORE_F_PINNABLE, pending->right);
 	if (r < 0)
 		undo_grant(s, seal, r);
@@ -304,6 +307,9 @@ void window_mapped(struct supervisor *s, struct job *job, const struct pager_eve
 		       "there is no mapping of the granted memory at that address, of that length");
 	else if (event->error == -ESRCH)
 		refuse(&refusal, PROTO_E_GONE, "the address space is gone");
+	else if (event->error == -EACCES)
+		refuse(&refusal, PROTO_E_BAD_ADDRESS,
+		       "the window is open already; map it PROT_NONE until it is served");
 	else
 		refuse_errno(&refusal, PROTO_E_NO_MEMORY, event->error, "the window can't be served");
 	refusal_send(client, job->serial, &refusal);
@@ -318,6 +324,9 @@ void seal_split(struct supervisor *s, struct seal *seal, const struct core_comma
 
 	upper->announced = true;
 	quota_charge_forced(seal->window->client->user, QUOTA_SEALS, 1, &upper->charge);
+	if (seal->export_charge.user)
+		quota_charge_forced(seal->export_charge.user, QUOTA_SEALS, 1,
+				    &upper->export_charge);
 }
 
 static void close_window(struct supervisor *s, struct window *window)
@@ -347,6 +356,7 @@ void window_closed(struct supervisor *s, struct job *job)
 	idmap_remove(&s->windows, &window->node);
 	list_unlink(&window->link);
 	quota_refund(&window->bytes);
+	quota_refund(&window->export_bytes);
 	object_unref(s, window->object);
 	free(window);
 	client_unref_check(s, client);

@@ -35,7 +35,8 @@ int object_create(struct supervisor *s, struct client *client, uint64_t size,
 void object_ref(struct object *object);
 void object_unref(struct supervisor *s, struct object *object);
 uint64_t object_refresh(struct supervisor *s, struct object *object); /* its size now */
-int object_to_pager(struct supervisor *s, struct object *object);
+int object_to_pager(struct supervisor *s, struct object *object, bool write);
+uint64_t object_in_pager(const struct object *object, bool write); /* its id there */
 
 /* target.c: from what a request names to an object and what may be done with it */
 struct target {
@@ -43,6 +44,7 @@ struct target {
 	uint64_t start, end;
 	uint64_t right;	       /* READ windows of the same right may share memory */
 	bool hard, kernel_faults, discard;
+	struct quota *export_quota; /* of its export, NULL: none */
 };
 struct target_request {
 	const char *name;
@@ -82,7 +84,7 @@ void seal_event(struct seal *seal, const struct proto_message *message);
 struct job *job_find(const struct supervisor *s, uint64_t tag);
 int job_submit(struct supervisor *s, const struct job *context, struct pager_job *job);
 void job_submit_must(struct supervisor *s, const struct job *context, struct pager_job *job);
-struct job *job_free(struct supervisor *s, struct job *job);
+struct job *job_forget(struct supervisor *s, struct job *job);
 
 /* pending.c */
 struct pending *pending_new(struct client *client, enum pending_type type, uint32_t serial);

@@ -72,7 +72,7 @@ START_TEST(made_and_removed)
 	struct stat st;
 	int fd;
 
-	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &listener), 0);
+	ck_assert_int_eq(listener_new(loop, path, 0666, (gid_t)-1, &ops, &listener), 0);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert(S_ISSOCK(st.st_mode));
 	ck_assert_uint_eq(st.st_mode & 0777, 0666);
@@ -90,8 +90,8 @@ START_TEST(in_use)
 	struct listener *listener, *second;
 	struct stat st;
 
-	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &listener), 0);
-	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &second), -EADDRINUSE);
+	ck_assert_int_eq(listener_new(loop, path, 0666, (gid_t)-1, &ops, &listener), 0);
+	ck_assert_int_eq(listener_new(loop, path, 0666, (gid_t)-1, &ops, &second), -EADDRINUSE);
 	ck_assert_int_eq(stat(path, &st), 0);
 	end(listener);
 }
@@ -109,7 +109,7 @@ START_TEST(stale_is_replaced)
 	strcpy(address.sun_path, path);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &listener), 0);
+	ck_assert_int_eq(listener_new(loop, path, 0666, (gid_t)-1, &ops, &listener), 0);
 	close(join());
 	end(listener);
 }
@@ -126,7 +126,7 @@ START_TEST(no_socket_is_left_alone)
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	ck_assert_int_eq(write(fd, "x", 1), 1);
 	close(fd);
-	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &listener), -EADDRINUSE);
+	ck_assert_int_eq(listener_new(loop, path, 0666, (gid_t)-1, &ops, &listener), -EADDRINUSE);
 	ck_assert_int_eq(access(path, F_OK), 0);
 }
 END_TEST
@@ -160,7 +160,7 @@ START_TEST(out_of_descriptors)
 	int fd[4], spare;
 	char byte;
 
-	ck_assert_int_eq(listener_new(loop, path, 0666, &ops, &listener), 0);
+	ck_assert_int_eq(listener_new(loop, path, 0666, (gid_t)-1, &ops, &listener), 0);
 	for (int i = 0; i < 4; i++)
 		fd[i] = join();
 	spare = dup(fd[0]);
