@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Who talks to the application; see agent.c and recall.c. All of it under the lock. */
+/* Who talks to the application, and what about; see agent.c. All of it under the lock. */
 
 #include "client/connection.h"
 #include "client/seal.h"
@@ -28,14 +28,14 @@ void agent_tell_change(struct mapseal *m, struct wire_frame *frame);
 /* Forgets events about a seal or break that goes away, and waits until no callback is at it. */
 void agent_forget(struct mapseal *m, const void *object);
 
-/* recall.c: state changes that messages make, for struct wire_handlers; and the recall's own. */
+/* For struct wire_handlers; see event.c. */
 void agent_on_event(struct wire_frame *frame, void *data);
 void agent_on_lost(void *data);
 
 /* The recall of a piece is over, the piece is held on. */
 void agent_settle(struct piece *piece);
 
-/* Brings every recall as far as it goes now. Drops the lock for each handler. */
+/* See recall.c. Brings every recall as far as it goes now. Drops the lock for each handler. */
 void agent_recalls(struct mapseal *m);
 
 /* When agent_recalls() is due again, CLOCK_MONOTONIC in ms; 0: at no time of its own. */

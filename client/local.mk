@@ -13,12 +13,15 @@ client_libclient_la_SOURCES = \
 	%D%/break.c %D%/break.h \
 	%D%/connect.c %D%/connection.h \
 	%D%/error.c %D%/error.h \
+	%D%/event.c \
 	%D%/fork.c %D%/fork.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/list.c \
 	%D%/look.c \
+	%D%/pages.c \
 	%D%/piece.c \
 	%D%/recall.c \
+	%D%/return.c \
 	%D%/seal.c %D%/seal.h \
 	%D%/space.c %D%/space.h \
 	%D%/values.c \

@@ -78,6 +78,12 @@ struct piece *piece_first(struct mapseal_seal *seal, uint64_t start, uint64_t en
 void piece_returned(struct piece *piece, uint32_t seq, uint64_t start, uint64_t end,
 		    uint64_t upper, uint32_t upper_seq);
 
+/* Whether it is a range of the seal, which may have been given back: -EINVAL. */
+int seal_check_range(const struct mapseal_seal *seal, uint64_t offset, uint64_t length);
+
+/* The error for a range that is not held any more: -ESTALE, or -ECONNRESET. */
+int seal_stale(const struct mapseal_seal *seal);
+
 /* Opens or closes the gate, as the state of the pieces wants it. */
 void seal_update_gate(struct mapseal_seal *seal);
 

@@ -327,7 +327,9 @@ enum mapseal_event_type {
 	MAPSEAL_EVENT_RECALL_ANY, /* keep: return seals of your choice until this many are left */
 	MAPSEAL_EVENT_AVAIL,	 /* object id, offset, length: ask again now */
 	MAPSEAL_EVENT_BREAK_EXPIRED, /* brk: the longest hold was reached, nothing is held */
-	MAPSEAL_EVENT_DISCONNECTED, /* the supervisor is gone */
+	/* The supervisor is gone. Threads that touch a window wait until the application has its
+	 * seal freed, or closes: they then get SIGSEGV, and never zeros. */
+	MAPSEAL_EVENT_DISCONNECTED,
 };
 
 struct mapseal_event {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A supervisor that does what a test says, and nothing else: the other end of the socket, in a thread
- * of the test. It serves no memory; windows are plain mappings of the memory it hands out.
+ * A supervisor that does what a test says, and nothing else: the other end of the socket, in a
+ * thread of the test. It serves no memory; windows are plain mappings of the memory it hands out.
  */
 
 #include <check.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* fork(2): the child can use nothing of what it inherited, can free it, and the parent notices nothing. */
+/* fork(2): the child can use nothing of what it inherited, can free it, and the parent notices
+ * nothing. */
 
 #include <errno.h>
 #include <pthread.h>

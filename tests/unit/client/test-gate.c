@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Gates with real threads: nobody is inside when a closed gate is found empty, nobody gets in while it
- * is closed, whoever waits for it is woken, and what was done inside is seen by who waited.
+ * Gates with real threads: nobody is inside when a closed gate is found empty, nobody gets in while
+ * it is closed, whoever waits for it is woken, and what was done inside is seen by who waited.
  */
 
 #include <check.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Bad arguments are refused with words and before any I/O: the other end hears of none of them, since
- * the next thing it sees is the end of the connection.
+ * Bad arguments are refused with words and before any I/O: the other end hears of none of them,
+ * since the next thing it sees is the end of the connection.
  */
 
 #include <errno.h>
