@@ -16,3 +16,7 @@ int proof_check(struct mounts *mounts, int fd, pid_t peer, bool write, struct au
  * @fd (which may be O_PATH) opened anew. @what: how to call it in @why. */
 int proof_open(struct mounts *mounts, int fd, pid_t peer, bool write, const char *what,
 	       struct authority_file *ret, char *why, size_t size);
+
+/* The first part of that: whether @fd is on a file system that files are lent from. It is not asked. */
+int proof_file_system(struct mounts *mounts, int fd, pid_t peer, const char *what, char *why,
+		      size_t size);
