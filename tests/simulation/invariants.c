@@ -44,7 +44,8 @@ static void note_soft(struct world *w, struct sim_request *request)
 	struct sim_seal *parked = world_seal(w, request->id);
 
 	for (size_t i = 0; i < w->n_seals && !request->soft; i++)
-		request->soft = recall_in_the_way(w, &w->seals[i], request);
+		request->soft = w->seals[i].wanted_since &&
+				recall_in_the_way(w, &w->seals[i], request);
 	if (original)
 		original->soft = request->soft;
 	if (parked)
@@ -75,7 +76,8 @@ static void seal_asked(struct world *w, struct sim_seal *seal)
 	for (size_t i = 0; i < w->n_line; i++) {
 		const struct sim_request *request = &w->line[i];
 
-		if (request->held || !disturbs(w, seal, request))
+		if (elsewhere(request, seal->object) || request->held ||
+		    !disturbs(w, seal, request))
 			continue;
 		wanted = true;
 		if (!seal->wanted_since)

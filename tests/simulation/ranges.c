@@ -148,7 +148,8 @@ static bool stands_in_the_way(const struct world *w, const struct sim_request *o
 bool recall_in_the_way(const struct world *w, const struct sim_seal *seal,
 			      const struct sim_request *request)
 {
-	if (request->is_break || !covers(w, request, seal->object, seal->start, seal->end))
+	if (request->is_break || elsewhere(request, seal->object) ||
+	    !covers(w, request, seal->object, seal->start, seal->end))
 		return false;
 	for (size_t i = 0; i < w->n_line; i++) {
 		const struct sim_request *other = &w->line[i];
@@ -182,8 +183,11 @@ bool in_the_way(struct world *w, const struct sim_request *request)
 		if (stands_in_the_way(w, &w->line[i], request))
 			return true;
 	for (size_t i = 0; i < w->n_seals; i++)
-		if (disturbs(w, &w->seals[i], request) ||
-		    recall_in_the_way(w, &w->seals[i], request))
+		if (!elsewhere(request, w->seals[i].object) &&
+		    disturbs(w, &w->seals[i], request))
+			return true;
+	for (size_t i = 0; i < w->n_seals; i++)
+		if (recall_in_the_way(w, &w->seals[i], request))
 			return true;
 	return flush_in_the_way(w, request) || other_request(w, 0, request);
 }

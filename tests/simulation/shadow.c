@@ -388,7 +388,8 @@ static void on_avail(struct world *w, const struct core_command *c)
 
 /* ---- recalls ----------------------------------------------------------------------------- */
 
-static void asked_now(struct world *w, struct sim_seal *seal, uint64_t request, bool wide)
+/* Whether that begins a recall, rather than joins one. */
+static bool asked_now(struct world *w, struct sim_seal *seal, uint64_t request, bool wide)
 {
 	const struct sim_object *object = world_object(w, seal->object);
 	const struct sim_holder *holder = world_holder(w, seal->holder);
@@ -403,7 +404,7 @@ static void asked_now(struct world *w, struct sim_seal *seal, uint64_t request, 
 	    core_seal_find(w->core, seal->id, &view) && view.hard_limit != seal->hard_limit)
 		seal->recalled = false;
 	if (seal->recalled)
-		return;
+		return false;
 	if (holder->max_io_ms > ms)
 		ms = holder->max_io_ms;
 	if (ms > object->policy.hard_ms)
@@ -413,6 +414,7 @@ static void asked_now(struct world *w, struct sim_seal *seal, uint64_t request, 
 	seal->recalled_by = request;
 	seal->deadline = later(w->now, ms);
 	seal->hard_limit = later(w->now, object->policy.hard_ms);
+	return true;
 }
 
 struct lines {
@@ -498,19 +500,20 @@ static void on_recall(struct world *w, const struct core_command *c)
 		w->tally.wide_recalls++;
 		for (size_t i = 0; i < w->n_seals; i++) {
 			struct sim_seal *seal = &w->seals[i];
+			bool fresh;
 
 			if (seal->holder != holder->id || !asked_wide(w, seal, request, &exact))
 				continue;
-			asked_now(w, seal, c->request, true);
+			fresh = asked_now(w, seal, c->request, true);
 			seal->recall_start = seal->start;
 			seal->recall_end = seal->end;
 			if (seal->deadline < deadline)
 				deadline = seal->deadline;
 			if (seal->hard_limit < hard)
 				hard = seal->hard_limit;
-			if (seal->recalled_at == w->now && seal->deadline < fresh_deadline)
+			if (fresh && seal->deadline < fresh_deadline)
 				fresh_deadline = seal->deadline;
-			if (seal->recalled_at == w->now && seal->hard_limit < fresh_hard)
+			if (fresh && seal->hard_limit < fresh_hard)
 				fresh_hard = seal->hard_limit;
 		}
 	}
@@ -613,6 +616,7 @@ static void cooperative_first(struct world *w, const struct sim_seal *seal)
 		world_check(w, !whose || whose->process != holder->process || !other->recalled ||
 				       other->state != SIM_HELD ||
 				       (other->flags & CORE_F_TRANSPARENT) ||
+				       other->unsure ||
 				       (leaving(other) && !still_wanted(w, other)),
 			    INV_ORDER, "transparent seal %llu is fenced, cooperative %llu is not "
 				       "back", ull(seal->id), ull(other->id));

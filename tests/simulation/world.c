@@ -162,10 +162,10 @@ static void pass_time(struct world *w)
 	uint64_t next;
 
 	if (dice < 500) {
-		w->now += rng_below(&w->rng, MS);
+		w->now += rng_below(&w->rng, w->pace);
 	} else if (dice < 640) {
-		w->now += rng_below(&w->rng, 12 * MS);
-	} else if (dice < 644) {
+		w->now += rng_below(&w->rng, 12 * w->pace);
+	} else if (dice < 641) {
 		w->now += rng_below(&w->rng, 2000 * MS);
 	} else if (dice < 700) {
 		/* Exactly when something is due: where off-by-one errors live. */
@@ -195,6 +195,7 @@ void world_weather(struct world *w)
 	actions_weather(w);
 	w->slow_fences = (unsigned int)rng_below(&w->rng, 60);
 	w->failing_fences = (unsigned int)rng_below(&w->rng, 30);
+	w->pace = MS >> rng_below(&w->rng, 6);
 	w->pages = (unsigned int)rng_between(&w->rng, 6, 40);
 	world_trace(w, "weather: %u pages, %u%% slow", w->pages, w->slow_fences);
 }

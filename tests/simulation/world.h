@@ -154,6 +154,7 @@ struct world {
 	/* the weather of this stretch: how likely what is */
 	unsigned int weight[18];
 	unsigned int slow_fences, failing_fences, pages;
+	uint64_t pace; /* nanoseconds that an ordinary step takes at most */
 
 	struct sim_holder holders[MAX_HOLDERS];
 	size_t n_holders;
@@ -214,6 +215,12 @@ void world_recall_taken(struct world *w, struct sim_recall *recall);
 static inline bool overlap(uint64_t a_start, uint64_t a_end, uint64_t b_start, uint64_t b_end)
 {
 	return a_start < b_end && b_start < a_end;
+}
+
+/* Whether it is worth looking closer. */
+static inline bool elsewhere(const struct sim_request *request, uint64_t object)
+{
+	return request->scope <= CORE_SCOPE_OBJECT && request->object != object;
 }
 
 static inline uint64_t later(uint64_t at, uint64_t ms)
