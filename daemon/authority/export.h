@@ -50,7 +50,7 @@ struct export {
 /* What is in it, not the struct. */
 void export_deinit(struct export *export);
 
-/* Letters, digits, '.', '_', '-'; not first '.' or '-'; 1..EXPORT_NAME_MAX. "mem-" is kept for objects without a file. */
+/* Letters, digits, '.', '_', '-'; not first '.' or '-'; 1..EXPORT_NAME_MAX. */
 bool export_name_ok(const char *name);
 
 /* Who asks: effective credentials, as the socket says. */
