@@ -312,6 +312,8 @@ struct supervisor *supervisor_free(struct supervisor *s)
 		&s->objects, &s->jobs,	  &s->quarantine, &s->proofs,
 	};
 
+	struct idmap_node *n;
+
 	if (!s)
 		return NULL;
 	list_for_each (l, &s->quarantine_list)
@@ -321,6 +323,8 @@ struct supervisor *supervisor_free(struct supervisor *s)
 	if (s->pager)
 		loop_poll_stop(&s->pager_poll);
 	pager_free(s->pager);
+	while ((n = idmap_any(&s->jobs)))
+		job_forget(s, container_of(n, struct job, node));
 	loop_free(s->loop);
 	core_free(s->core);
 	quota_free(s->quota);
