@@ -96,6 +96,32 @@ static void seal_asked(struct world *w, struct sim_seal *seal)
 		seal->wanted_since = 0;
 }
 
+static bool own_in_the_way(const struct world *w, const struct sim_request *request)
+{
+	for (size_t i = 0; i < w->n_seals; i++) {
+		struct sim_request own = parked_request(&w->seals[i]);
+
+		if (own.holder == request->holder && requests_meet(w, &own, request) &&
+		    clash(&own, request))
+			return true;
+	}
+	return false;
+}
+
+/* Those that were refused and want to hear when they would not be. */
+static void told_in_time(struct world *w)
+{
+	for (size_t i = 0; i < w->n_requests; i++) {
+		struct sim_request last = w->requests[i];
+
+		if (!last.avail)
+			continue;
+		last.rank = last.place = UINT64_MAX;
+		world_check(w, own_in_the_way(w, &last) || in_the_way(w, &last), INV_NONE_LOST,
+			    "request %llu would be granted, and is not told", ull(last.id));
+	}
+}
+
 void invariants_step(struct world *w)
 {
 	lined_up(w);
@@ -105,6 +131,7 @@ void invariants_step(struct world *w)
 	}
 	for (size_t i = 0; i < w->n_line; i++)
 		request_in_time(w, &w->line[i]);
+	told_in_time(w);
 }
 
 /* ---- what the core shows ----------------------------------------------------------------- */
