@@ -105,6 +105,10 @@ static int open_directory(struct mounts *mounts, const char *directory, int *ret
 	_cleanup_fd_ int fd = open(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int r;
 
+	if (fd < 0 && errno == ENOTDIR)
+		return refuse_as(why, size, AUTHORITY_E_UNKNOWN,
+				 "what is exported as a directory is none, or a symbolic link to "
+				 "one");
 	if (fd < 0)
 		return refuse_lookup(errno, "the exported directory", why, size);
 	r = proof_file_system(mounts, fd, 0, "the exported directory", why, size);
