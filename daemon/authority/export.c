@@ -6,31 +6,22 @@
  * The order is: is there a rule at all for this caller, then the file, then the range. So who has
  * no right learns nothing about what is in a directory, and makes the supervisor touch nothing.
  *
- * A path below a directory is resolved by the kernel in one go (openat2), beneath the directory,
- * through no symbolic link and into no other mount; the result is a handle without rights (O_PATH),
- * so that neither a FIFO nor a device is ever opened. A hard link is a name like any other, and
- * may have been made by someone who could not read the file: so in directories, files with
- * more than one link are refused. (What is exported by its own path was named by the administrator, and
- * may have as many as it likes.)
+ * One rule has to cover all of a range. Rules are not added up: what the administrator wrote in two
+ * lines may have been meant as two things, and a window over both would show the seam to nobody.
  *
- * The directory is looked up anew each time: what the administrator puts in its place is what is lent.
+ * Files are looked up anew each time: what the administrator puts in a place is what is lent
+ * from there. How, and what is refused, is in open.c.
  */
 
 #include "daemon/authority/export.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "daemon/authority/proof.h"
+#include "daemon/authority/open.h"
+#include "daemon/authority/why.h"
 #include "util/range.h"
 
 void export_deinit(struct export *export)
@@ -48,6 +39,8 @@ bool export_name_ok(const char *name)
 	size_t n = strlen(name);
 
 	if (n == 0 || n > EXPORT_NAME_MAX || name[0] == '.' || name[0] == '-')
+		return false;
+	if (strncmp(name, "mem-", strlen("mem-")) == 0)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!isascii(name[i]) || (!isalnum(name[i]) && !strchr("._-", name[i])))
@@ -170,103 +163,6 @@ int export_check_range(const struct export *export, const struct export_caller *
 
 /* ---- files ------------------------------------------------------------------------------- */
 
-static int lookup_failed(const struct export *export, const char *rest, int error, char *why,
-			 size_t size)
-{
-	if (error == ENOMEM || error == EMFILE || error == ENFILE)
-		return -error;
-	switch (error) {
-	case ENOENT:
-	case ENOTDIR:
-	case ENAMETOOLONG:
-		snprintf(why, size, "export \"%s\": there is no file \"%.200s\" in it",
-			 export->name, rest);
-		return AUTHORITY_E_UNKNOWN;
-	case EXDEV:
-		snprintf(why, size,
-			 "export \"%s\": \"%.200s\" leads out of the directory, or into another mount",
-			 export->name, rest);
-		return AUTHORITY_E_DENIED;
-	case ELOOP:
-		snprintf(why, size,
-			 "export \"%s\": \"%.200s\" leads through a symbolic link, and none is "
-			 "followed; name the file itself",
-			 export->name, rest);
-		return AUTHORITY_E_DENIED;
-	case EAGAIN:
-		snprintf(why, size,
-			 "export \"%s\": something was renamed while \"%.200s\" was looked up; try "
-			 "again",
-			 export->name, rest);
-		return AUTHORITY_E_BUSY;
-	default:
-		snprintf(why, size, "export \"%s\": \"%.200s\" could not be looked up: %s",
-			 export->name, rest, strerror(error));
-		return AUTHORITY_E_IO;
-	}
-}
-
-static int find_below(const struct export *export, const char *rest, int *ret, char *why,
-		      size_t size)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-			   RESOLVE_NO_XDEV,
-	};
-	_cleanup_fd_ int directory = -1, file = -1;
-	struct stat st;
-
-	if (!rest || !rest[0]) {
-		snprintf(why, size, "export \"%s\" is a directory; name a file in it: \"%s/PATH\"",
-			 export->name, export->name);
-		return AUTHORITY_E_UNKNOWN;
-	}
-	directory = open(export->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
-		return lookup_failed(export, export->path, errno, why, size);
-	file = (int)syscall(SYS_openat2, directory, rest, &how, sizeof(how));
-	if (file < 0)
-		return lookup_failed(export, rest, errno, why, size);
-	if (fstat(file, &st) < 0)
-		return lookup_failed(export, rest, errno, why, size);
-	/* RESOLVE_NO_SYMLINKS together with O_PATH | O_NOFOLLOW allows a handle of the last link itself */
-	if (S_ISLNK(st.st_mode))
-		return lookup_failed(export, rest, ELOOP, why, size);
-	if (S_ISREG(st.st_mode) && st.st_nlink > 1) {
-		snprintf(why, size,
-			 "export \"%s\": \"%.200s\" has %ju links, and any of them may have been made "
-			 "to bring a file from elsewhere in here; copy it, or export it by its own "
-			 "path",
-			 export->name, rest, (uintmax_t)st.st_nlink);
-		return AUTHORITY_E_DENIED;
-	}
-	*ret = take_fd(&file);
-	return 0;
-}
-
-static int find_itself(const struct export *export, const char *rest, int *ret, char *why,
-		       size_t size)
-{
-	struct stat st;
-	int fd;
-
-	if (rest) {
-		snprintf(why, size, "export \"%s\" is one file; there is nothing below it",
-			 export->name);
-		return AUTHORITY_E_UNKNOWN;
-	}
-	fd = open(export->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return lookup_failed(export, export->path, errno, why, size);
-	if (fstat(fd, &st) == 0 && S_ISLNK(st.st_mode)) {
-		fd_close(fd);
-		return lookup_failed(export, export->path, ELOOP, why, size);
-	}
-	*ret = fd;
-	return 0;
-}
-
 static bool has_any_right(const struct export *export, const struct export_caller *caller,
 			  bool write)
 {
@@ -279,26 +175,31 @@ static bool has_any_right(const struct export *export, const struct export_calle
 	return false;
 }
 
+static int open_file(const struct export *export, const char *rest, struct mounts *mounts,
+		     bool write, struct authority_file *ret, char *why, size_t size)
+{
+	if (export->directory && (!rest || !rest[0]))
+		return refuse_as(why, size, AUTHORITY_E_UNKNOWN,
+				 "it is a directory; name a file in it: \"%s/PATH\"", export->name);
+	if (!export->directory && rest)
+		return refuse_as(why, size, AUTHORITY_E_UNKNOWN,
+				 "it is one file; there is nothing below it");
+	if (export->directory)
+		return open_beneath(mounts, export->path, rest, write, ret, why, size);
+	return open_path(mounts, export->path, write, ret, why, size);
+}
+
 int export_open(const struct export *export, const char *rest, struct mounts *mounts,
 		const struct export_caller *caller, bool write, struct authority_file *ret,
 		char *why, size_t size)
 {
-	_cleanup_fd_ int fd = -1;
-	char what[EXPORT_NAME_MAX + 256];
+	char text[AUTHORITY_WHY_MAX];
 	int r;
 
 	if (!has_any_right(export, caller, write))
 		return refuse_all(export, caller, write, why, size);
-	if (export->directory)
-		r = find_below(export, rest, &fd, why, size);
-	else
-		r = find_itself(export, rest, &fd, why, size);
-	if (r)
-		return r;
-	snprintf(what, sizeof(what), "export \"%s%s%.200s\"", export->name, rest ? "/" : "",
-		 rest ? rest : "");
-	r = proof_open(mounts, fd, 0, write, what, ret, why, size);
-	if (r == AUTHORITY_E_BAD_DESCRIPTOR)
-		r = AUTHORITY_E_UNSUPPORTED; /* no descriptor was passed: EBADF would mislead */
+	r = open_file(export, rest, mounts, write, ret, text, sizeof(text));
+	if (r > 0)
+		snprintf(why, size, "export \"%s\": %s", export->name, text);
 	return r;
 }

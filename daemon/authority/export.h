@@ -4,9 +4,9 @@
 /*
  * Exports: files, and directories of files, that the administrator lends by name.
  *
- * An object is named EXPORT, or EXPORT/PATH for a file below a directory export. Who may do what is said per range;
- * nothing is granted that no rule grants, and WRITE does not imply READ by itself: writers are named in
- * `write`, readers in `read`, a WRITE window shows the bytes of its range to its holder.
+ * An object is named EXPORT, or EXPORT/PATH for a file below a directory export. Who may do what is said per
+ * range, and nothing is granted that no rule grants: a WRITE window shows its holder the bytes of its
+ * range, but a READ seal is only for those whom `read` names.
  */
 
 #include <stdbool.h>
@@ -50,7 +50,8 @@ struct export {
 /* What is in it, not the struct. */
 void export_deinit(struct export *export);
 
-/* Letters, digits, '.', '_', '-'; not first '.' or '-'; 1..EXPORT_NAME_MAX. */
+/* Letters, digits, '.', '_', '-'; not first '.' or '-'; 1..EXPORT_NAME_MAX. "mem-" is how objects without
+ * a file begin. */
 bool export_name_ok(const char *name);
 
 /* Who asks: effective credentials, as the socket says. */

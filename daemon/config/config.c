@@ -28,7 +28,7 @@
 #include "daemon/config/keys.h"
 #include "daemon/core/deadline.h"
 
-#define LINE_LENGTH_MAX 4096
+#define LINE_LENGTH_MAX 8192
 
 struct place {
 	char *file; /* the loader's */
@@ -123,7 +123,7 @@ static int begin_export(struct loader *l, const char *name)
 	if (!export_name_ok(name))
 		return fault_at(l, &l->here,
 				"[export %.80s]: no name for an export; letters, digits, \".\", \"_\" and "
-				"\"-\" are allowed, not \".\" or \"-\" first, at most %d",
+				"\"-\" are allowed, not \".\", \"-\" or \"mem-\" first, at most %d",
 				name, EXPORT_NAME_MAX);
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(config->exports[i].name, name) == 0)
