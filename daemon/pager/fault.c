@@ -274,6 +274,8 @@ static int absent(struct space *space, struct segment *segment, uint64_t page, u
 			return UFFD_AGAIN;
 		if (r < 0)
 			return fault_poison(space, address_of(segment, page));
+		if (r == FILL_MAPPED && !bitmap_test(view->filled, page))
+			return UFFD_AGAIN; /* it stopped before the page that matters */
 		if (r > 0)
 			return 0;
 		/* the object may have turned out to be shorter */

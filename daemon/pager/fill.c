@@ -77,6 +77,77 @@ static int store(struct pager *pager, struct view *view, uint64_t first, uint8_t
 	return 0;
 }
 
+/* The segment of @window that has all of [first, last), or NULL. */
+static struct segment *segment_of(struct window *window, uint64_t first, uint64_t last)
+{
+	list_for_each (pos, &window->segments) {
+		struct segment *segment = list_entry(pos, struct segment, link);
+		uint64_t low = segment->offset >> PAGE_SHIFT;
+
+		if (low <= first && last <= low + ((segment->end - segment->start) >> PAGE_SHIFT))
+			return segment;
+	}
+	return NULL;
+}
+
+/* Where CONTINUE can't write-protect, COPY can: it puts a page into the memory and maps it protected.
+ * For that the memory must not have the page; one that the holder left there is taken out. Returns the pages it
+ * did, from the first on. */
+static uint64_t copy_in(struct window *window, const struct segment *segment, uint64_t first,
+			const uint8_t *buffer, uint64_t pages)
+{
+	uint64_t at = segment->start + ((first << PAGE_SHIFT) - segment->offset), n = 0, done;
+	bool punched = false;
+
+	while (n < pages) {
+		int r = uffd_copy(window->space->uffd, at + (n << PAGE_SHIFT),
+				  buffer + (n << PAGE_SHIFT), (pages - n) << PAGE_SHIFT,
+				  UFFDIO_COPY_MODE_WP, &done);
+
+		n += done >> PAGE_SHIFT;
+		if (done)
+			punched = false;
+		if (r == UFFD_EXISTS && !punched) {
+			punched = view_punch(window->view, first + n, first + n + 1) == 0;
+			if (punched)
+				continue;
+		}
+		if (r)
+			break;
+	}
+	return n;
+}
+
+static bool by_copy(const struct window *window, const struct op *waiter)
+{
+	return window && window->view->write && !window->pinnable && !waiter &&
+	       !window->pager->kernel.wp_continue && !window->space->lost;
+}
+
+/* store(), or copy_in() where that is needed: *ret_mapped. */
+static int bring(struct window *window, struct view *view, uint64_t first, uint8_t *buffer,
+		 uint64_t got, const struct op *waiter, bool *ret_mapped, uint64_t *ret_pages)
+{
+	struct pager *pager = view->object->pager;
+	uint64_t pages = (got + PAGE_BYTES - 1) >> PAGE_SHIFT, n;
+	struct segment *segment;
+
+	*ret_mapped = false;
+	segment = by_copy(window, waiter) ? segment_of(window, first, first + pages) : NULL;
+	if (!segment)
+		return store(pager, view, first, buffer, got, ret_pages);
+	memset(buffer + got, 0, (pages << PAGE_SHIFT) - got);
+	n = copy_in(window, segment, first, buffer, pages);
+	if (n == 0)
+		return -EAGAIN;
+	bitmap_set(view->filled, first, first + n);
+	COUNT(pager, pages_filled, n);
+	COUNT(pager, pages_mapped, n);
+	*ret_mapped = true;
+	*ret_pages = n;
+	return 0;
+}
+
 /* ---- under way --------------------------------------------------------------------------- */
 
 static struct fill *fill_take(struct pager *pager)
@@ -128,20 +199,14 @@ void fill_deinit(struct pager *pager)
 static void map_for_window(struct fill *fill, uint64_t last)
 {
 	struct window *window = fill->window;
+	struct segment *segment;
 
 	if (fill->page < fill->first || fill->page >= last ||
 	    bitmap_next_set(window->blocked, fill->first, last) < last)
 		return;
-	list_for_each (pos, &window->segments) {
-		struct segment *segment = list_entry(pos, struct segment, link);
-		uint64_t low = segment->offset >> PAGE_SHIFT;
-		uint64_t high = low + ((segment->end - segment->start) >> PAGE_SHIFT);
-
-		if (low <= fill->first && last <= high) {
-			fault_map(window->space, segment, fill->first, last, fill->page, false);
-			return;
-		}
-	}
+	segment = segment_of(window, fill->first, last);
+	if (segment)
+		fault_map(window->space, segment, fill->first, last, fill->page, false);
 }
 
 static void poison_for_window(struct fill *fill)
@@ -174,6 +239,7 @@ static void finish(struct fill *fill, int error)
 {
 	struct pager *pager = fill->pager;
 	struct view *view = fill->view;
+	bool mapped = false;
 	uint64_t pages = 0;
 
 	list_unlink(&fill->link);
@@ -181,11 +247,12 @@ static void finish(struct fill *fill, int error)
 	pager->n_fills--;
 	view->object->reads--;
 	if (!error && !fill->stale && fill->got > 0)
-		error = store(pager, view, fill->first, fill->buffer, fill->got, &pages);
+		error = bring(fill->window, view, fill->first, fill->buffer, fill->got, fill->waiter,
+			      &mapped, &pages);
 	if (fill->window && !fill->stale && !fill->window->space->lost) {
-		if (pages > 0)
+		if (pages > 0 && !mapped)
 			map_for_window(fill, fill->first + pages);
-		else if (error && fill->last - fill->first == 1 && !fill->waiter)
+		else if (error && error != -EAGAIN && fill->last - fill->first == 1 && !fill->waiter)
 			poison_for_window(fill);
 	}
 	wake_all(view, fill->first, fill->last);
@@ -288,7 +355,7 @@ static int fill_later(struct window *window, uint64_t first, uint64_t last, uint
 	list_append(&view->fills, &fill->link);
 	bitmap_set(view->filling, first, last);
 	COUNT(pager, reads_queued, 1);
-	return 1;
+	return FILL_LATER;
 }
 
 int fill(struct window *window, uint64_t first, uint64_t last, uint64_t page, struct op *waiter,
@@ -310,8 +377,12 @@ int fill(struct window *window, uint64_t first, uint64_t last, uint64_t page, st
 	n = preadv2(view->object->fd, &iov, 1, (off_t)from,
 		    view->object->anonymous ? 0 : RWF_NOWAIT);
 	if (n >= 0 && (uint64_t)n == want) {
+		bool mapped;
+		int r;
+
 		COUNT(pager, reads_cached, 1);
-		return store(pager, view, first, pager->scratch, want, &pages);
+		r = bring(window, view, first, pager->scratch, want, waiter, &mapped, &pages);
+		return r == 0 && mapped ? FILL_MAPPED : r;
 	}
 	if (n < 0 && errno != EAGAIN && errno != EOPNOTSUPP && errno != EINTR)
 		return -errno;

@@ -106,6 +106,7 @@ static int object_open(struct pager *pager, struct pager_job *job)
 	if (!object)
 		return -ENOMEM;
 	*object = (struct object){
+		.pager = pager,
 		.id = job->object,
 		.size = job->end,
 		.fd = job->fd,
@@ -384,9 +385,13 @@ static void tear_down(struct pager *pager)
 		child->users = 1;
 		space_unuse(child);
 	}
-	for (size_t i = 0; i < pager->objects_by_id.room; i++)
+	/* a removal moves later entries into its place */
+	for (size_t i = 0; i < pager->objects_by_id.room;) {
 		if (pager->objects_by_id.slots[i].id)
 			object_close(pager, pager->objects_by_id.slots[i].id);
+		else
+			i++;
+	}
 	pager->loop = loop_free(pager->loop);
 }
 

@@ -92,15 +92,22 @@ static void put_at(struct segments *segments, size_t i, struct segment *segment)
 	segments->n++;
 }
 
+static void take_out(struct segments *segments, size_t i, size_t n)
+{
+	if (n == 0)
+		return;
+	memmove(segments->at + i, segments->at + i + n,
+		(segments->n - i - n) * sizeof(*segments->at));
+	segments->n -= n;
+}
+
 static void drop_at(struct segments *segments, size_t i, size_t n)
 {
 	for (size_t j = i; j < i + n; j++) {
 		list_unlink(&segments->at[j]->link);
 		free(segments->at[j]);
 	}
-	memmove(segments->at + i, segments->at + i + n,
-		(segments->n - i - n) * sizeof(*segments->at));
-	segments->n -= n;
+	take_out(segments, i, n);
 }
 
 /* Makes @at a boundary if it lies within a segment; without memory for that, what lies above it is forgotten. */
@@ -169,45 +176,36 @@ int segments_insert(struct segments *segments, uint64_t start, uint64_t end, uin
 
 void segments_move(struct segments *segments, uint64_t from, uint64_t to, uint64_t length)
 {
-	struct list moved;
-	size_t first, last;
+	struct segment **moved;
+	size_t first, n = 0;
 
 	if (length == 0 || from == to)
 		return;
 	split(segments, from + length);
 	split(segments, from);
-	/* They are taken out and put in one by one, which can't fail: there is room for as many. */
-	list_init(&moved);
 	first = lower(segments, from);
-	for (last = first; last < segments->n && segments->at[last]->start < from + length; last++)
-		;
-	if (first == last) {
+	while (first + n < segments->n && segments->at[first + n]->start < from + length)
+		n++;
+	moved = n ? malloc(n * sizeof(*moved)) : NULL;
+	if (!moved) {
+		drop_at(segments, first, n);
 		segments_cut(segments, to, to + length);
 		return;
 	}
-	struct segment **taken = malloc((last - first) * sizeof(*taken));
-
-	if (!taken) {
-		drop_at(segments, first, last - first);
-		segments_cut(segments, to, to + length);
-		return;
-	}
-	memcpy(taken, segments->at + first, (last - first) * sizeof(*taken));
-	memmove(segments->at + first, segments->at + last,
-		(segments->n - last) * sizeof(*segments->at));
-	segments->n -= last - first;
+	memcpy(moved, segments->at + first, n * sizeof(*moved));
+	take_out(segments, first, n);
 	segments_cut(segments, to, to + length);
-	for (size_t i = 0; i < last - first; i++) {
-		taken[i]->start = taken[i]->start - from + to;
-		taken[i]->end = taken[i]->end - from + to;
+	for (size_t i = 0; i < n; i++) {
+		moved[i]->start = moved[i]->start - from + to;
+		moved[i]->end = moved[i]->end - from + to;
 		if (reserve(segments, 1) == 0) {
-			put_at(segments, lower(segments, taken[i]->start), taken[i]);
+			put_at(segments, lower(segments, moved[i]->start), moved[i]);
 		} else {
-			list_unlink(&taken[i]->link);
-			free(taken[i]);
+			list_unlink(&moved[i]->link);
+			free(moved[i]);
 		}
 	}
-	free(taken);
+	free(moved);
 }
 
 void segments_orphan(struct list *list)

@@ -56,6 +56,7 @@ void op_stop(struct op *op);
 /* ---- objects ----------------------------------------------------------------------------- */
 
 struct object {
+	struct pager *pager;
 	uint64_t id, size;
 	int fd;
 	bool writable, anonymous;
@@ -230,9 +231,13 @@ int fault_poison(struct space *space, uint64_t address);
 /* Where the bytes of @view end now, as an offset of the object. */
 uint64_t view_limit(const struct view *view);
 
-/* Brings [first, last) in, none of which is filled or being filled, all before the limit. 0; 1: it is on
- * its way, and threads that wait for it will be woken; or -errno. A @waiter is run afterwards, and finds in
- * *ret_error (when that is not NULL) what became of it. */
+/* Brings [first, last) in, none of which is filled or being filled, all before the limit: 0, one of the
+ * answers below, or -errno. -EAGAIN: not now. A @waiter is run when it came later, and finds in *ret_error what became
+ * of it. */
+enum fill_answer {
+	FILL_LATER = 1, /* it is on its way; threads that wait for it will be woken */
+	FILL_MAPPED,	/* it is mapped already */
+};
 int fill(struct window *window, uint64_t first, uint64_t last, uint64_t page, struct op *waiter,
 	 int *ret_error);
 

@@ -125,19 +125,37 @@ struct pager_event rig_do(struct rig *rig, struct pager_job job)
 
 /* ---- the cast ---------------------------------------------------------------------------- */
 
-int rig_uffd(void)
+int rig_uffd(int flags)
 {
-	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | flags);
 
 	if (uffd < 0)
-		rig_skip("no userfaultfd for system calls here (not root?)");
+		rig_skip("no userfaultfd here (not root?)");
 	return uffd;
 }
 
-void rig_start(struct rig *rig, const struct pager_config *config)
+void *rig_probe(void)
+{
+	void *probe = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	check(probe != MAP_FAILED);
+	return probe;
+}
+
+struct pager_event rig_attach(struct rig *rig, uint64_t space, int uffd, pid_t pid, void *probe)
+{
+	return rig_do(rig, (struct pager_job){
+				   .type = PAGER_SPACE_ATTACH,
+				   .space = space,
+				   .fd = fcntl(uffd, F_DUPFD_CLOEXEC, 0),
+				   .pid = pid,
+				   .address = (uintptr_t)probe,
+			   });
+}
+
+void rig_start_as(struct rig *rig, const struct pager_config *config, int uffd_flags)
 {
 	struct sigaction action = { .sa_handler = on_sigbus };
-	struct pager_event event;
 	void *probe;
 	int r;
 
@@ -149,19 +167,16 @@ void rig_start(struct rig *rig, const struct pager_config *config)
 	if (r == -EOPNOTSUPP || r == -ENOSYS || r == -EPERM)
 		rig_skip("no userfaultfd or io_uring here");
 	check_is(r, 0);
-	rig->uffd = rig_uffd();
+	rig->uffd = rig_uffd(uffd_flags);
 	rig->space = ++rig->next_id;
-	probe = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	check(probe != MAP_FAILED);
-	event = rig_do(rig, (struct pager_job){
-				    .type = PAGER_SPACE_ATTACH,
-				    .space = rig->space,
-				    .fd = fcntl(rig->uffd, F_DUPFD_CLOEXEC, 0),
-				    .pid = getpid(),
-				    .address = (uintptr_t)probe,
-			    });
-	check_is(event.error, 0);
+	probe = rig_probe();
+	check_is(rig_attach(rig, rig->space, rig->uffd, getpid(), probe).error, 0);
 	munmap(probe, PAGE);
+}
+
+void rig_start(struct rig *rig, const struct pager_config *config)
+{
+	rig_start_as(rig, config, 0);
 }
 
 void rig_stop(struct rig *rig)

@@ -57,10 +57,15 @@ struct window_of {
 
 /* A pager, and this process attached to it as a space. */
 void rig_start(struct rig *rig, const struct pager_config *config);
+void rig_start_as(struct rig *rig, const struct pager_config *config, int uffd_flags);
 void rig_stop(struct rig *rig);
 
-/* A userfaultfd that nobody configured, serving system calls too. */
-int rig_uffd(void);
+/* A userfaultfd that nobody configured; @flags: 0 serves system calls too, or UFFD_USER_MODE_ONLY. */
+int rig_uffd(int flags);
+
+/* Attaches @pid's @uffd (a copy is passed), with its page at @probe. */
+struct pager_event rig_attach(struct rig *rig, uint64_t space, int uffd, pid_t pid, void *probe);
+void *rig_probe(void);
 
 /* Submits, fills in the tag. */
 uint64_t rig_submit(struct rig *rig, struct pager_job *job);
