@@ -16,6 +16,9 @@
  *
  * A descriptor given to a session belongs to it; it is closed when sent, and when it can't be.
  *
+ * A session over the quota of its uid is told so in answer to its first request, where the client
+ * looks for it. Only so many are kept until then; the oldest are hung up on without a word.
+ *
  * Hanging up only marks: callers on the stack keep a valid session. `closed` is called, once, from
  * sessions_reap(); the memory goes when the kernel has given back both operations' buffers.
  */
@@ -31,15 +34,16 @@
 
 #include "util/cleanup.h"
 
-#define DRAIN_MAX 1024 /* frames read and thrown away when hanging up */
+#define DRAIN_MAX 1024	  /* frames read and thrown away when hanging up */
+#define UNWELCOME_MAX 64 /* sessions over their quota that have not been told yet */
 
 struct sessions {
 	struct loop *loop;
 	struct quota *quota;
 	struct session_limits limits;
 	struct session_ops ops;
-	struct list all, over;
-	size_t n;
+	struct list all, over, unwelcome;
+	size_t n, n_unwelcome;
 	uint64_t last_id;
 };
 
@@ -63,6 +67,10 @@ void session_hang_up(struct session *session)
 	session->hung_up = true;
 	/* at once, so that hanging up and connecting again is not refused for the session just left */
 	quota_refund(&session->charge);
+	if (!list_empty(&session->unwelcome_link)) {
+		list_unlink(&session->unwelcome_link);
+		session->sessions->n_unwelcome--;
+	}
 	list_unlink(&session->link);
 	list_append(&session->sessions->over, &session->link);
 }
@@ -304,6 +312,15 @@ static bool negotiate(struct session *session, const struct proto_message *messa
 	return true;
 }
 
+static void turn_away(struct session *session, uint32_t serial)
+{
+	session_refuse(session, serial, PROTO_E_QUOTA,
+		       "uid %u has %llu of %llu sessions; one more is too many", session->peer.uid,
+		       (unsigned long long)quota_used(session->user, QUOTA_SESSIONS),
+		       (unsigned long long)quota_limit(session->user, QUOTA_SESSIONS));
+	session_hang_up(session);
+}
+
 static void handle(struct session *session, size_t size, struct fdlist *fds, bool fds_lost)
 {
 	const struct session_ops *ops = &session->sessions->ops;
@@ -318,6 +335,8 @@ static void handle(struct session *session, size_t size, struct fdlist *fds, boo
 			       "the supervisor can't hold the descriptor");
 	else if (r != 0)
 		session_refuse(session, message.serial, fault.code, "%s", fault.text);
+	else if (!list_empty(&session->unwelcome_link))
+		turn_away(session, message.serial);
 	else if (negotiate(session, &message))
 		ops->request(session, &message, fds, ops->data);
 	if (r != 0 && fault.code == PROTO_E_MALFORMED)
@@ -372,23 +391,6 @@ static void ended(struct loop_poll *poll, uint32_t events)
 
 /* ---- beginning -------------------------------------------------------------------------- */
 
-static void turn_away(int fd, const char *text)
-{
-	struct proto_message message = {
-		.type = PROTO_REFUSED,
-		.refused = {
-			.code = PROTO_E_QUOTA,
-			.number = proto_error_errno(PROTO_E_QUOTA),
-			.text = text,
-		},
-	};
-	char frame[PROTO_FRAME_MAX];
-	int size = proto_encode(&message, frame);
-
-	if (size > 0)
-		proto_frame_send(fd, frame, (size_t)size, NULL, 0, MSG_DONTWAIT);
-}
-
 static int session_init(struct session *session, struct sessions *sessions)
 {
 	int r;
@@ -399,13 +401,17 @@ static int session_init(struct session *session, struct sessions *sessions)
 	r = quota_user_get(sessions->quota, session->peer.uid, &session->user);
 	if (r < 0)
 		return r;
-	r = quota_charge(session->user, QUOTA_SESSIONS, 1, &session->charge);
-	if (r != 0) {
-		turn_away(session->fd, "this uid has as many sessions as it may have");
-		return -EDQUOT;
-	}
 	session->ended.fd = session->peer.pidfd;
-	return loop_poll_start(sessions->loop, &session->ended, EPOLLIN);
+	r = loop_poll_start(sessions->loop, &session->ended, EPOLLIN);
+	if (r < 0)
+		return r;
+	if (quota_charge(session->user, QUOTA_SESSIONS, 1, &session->charge) == 0)
+		return 0;
+	list_append(&sessions->unwelcome, &session->unwelcome_link);
+	if (++sessions->n_unwelcome > UNWELCOME_MAX)
+		session_hang_up(list_entry(list_first(&sessions->unwelcome), struct session,
+					   unwelcome_link));
+	return 0;
 }
 
 int sessions_accept(struct sessions *sessions, int fd)
@@ -424,6 +430,7 @@ int sessions_accept(struct sessions *sessions, int fd)
 	session->transmit = (struct loop_op){ .fn = transmitted, .data = session };
 	session->ended = (struct loop_poll){ .fn = ended, .data = session, .fd = -1 };
 	list_init(&session->queue);
+	list_init(&session->unwelcome_link);
 	r = session_init(session, sessions);
 	if (r < 0) {
 		quota_refund(&session->charge);
@@ -453,6 +460,7 @@ int sessions_new(struct loop *loop, struct quota *quota, const struct session_li
 	sessions->ops = *ops;
 	list_init(&sessions->all);
 	list_init(&sessions->over);
+	list_init(&sessions->unwelcome);
 	*ret = sessions;
 	return 0;
 }

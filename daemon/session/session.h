@@ -44,7 +44,7 @@ struct session_limits {
 };
 
 struct session {
-	struct list link;
+	struct list link, unwelcome_link;
 	struct sessions *sessions;
 	uint64_t id;
 	struct peer peer;
@@ -74,7 +74,7 @@ int sessions_new(struct loop *loop, struct quota *quota, const struct session_li
 struct sessions *sessions_free(struct sessions *sessions); /* after all were reaped */
 DEFINE_CLEANUP(struct sessions *, sessions_free)
 
-/* Takes @fd over, also on failure. A peer that may have no more sessions is told so. */
+/* Takes @fd over, also on failure. A peer that may have no more sessions is told so when it says HELLO. */
 int sessions_accept(struct sessions *sessions, int fd);
 
 /* Tells the owner of sessions that are over, and frees them as soon as the kernel has let go of their

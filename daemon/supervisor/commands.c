@@ -259,8 +259,9 @@ static void regrant(struct supervisor *s, const struct core_command *c)
 	if (!seal)
 		return;
 	message.regranted.size = object_refresh(s, seal->window->object);
-	job_submit_must(s, &(struct job){ .window = c->window }, &job);
+	/* told before a thread can go on, which may look at seq or size */
 	seal_event(seal, &message);
+	job_submit_must(s, &(struct job){ .window = c->window }, &job);
 	tell(s, c, PROTO_CHANGE_REGRANTED, "");
 }
 

@@ -19,6 +19,12 @@ void request_return(struct supervisor *s, struct client *client, uint32_t serial
 	int r;
 
 	r = seal_of_client(s, client, m->seal, &seal, &view, &refusal);
+	/* who is behind is told that first: the range may be right for what it knows */
+	if (!r && m->seq != view.seq) {
+		r = core_return(s->core, client->node.id, m->seal, m->seq, view.start, view.end,
+				false, loop_now());
+		refuse_core(&refusal, r);
+	}
 	if (!r)
 		r = bounds_within(view.start, view.end, page_up(1), m->offset, m->length, true,
 				  &start, &end, &refusal);

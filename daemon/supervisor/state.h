@@ -98,7 +98,7 @@ struct object {
 	bool in_pager[2]; /* for READ windows, for WRITE windows */
 	uid_t owner; /* anonymous: whose sessions may acquire it */
 	uint64_t size;
-	size_t refs;
+	size_t refs, n_seals;
 	struct quota_charge memory; /* anonymous */
 	struct core_policy policy;
 	struct list proofs;

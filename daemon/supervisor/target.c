@@ -115,8 +115,9 @@ static int by_memory_name(struct supervisor *s, struct client *client, const cha
 	id = strtoull(name + strlen(MEMORY_PREFIX), NULL, 10);
 	snprintf(exact, sizeof(exact), MEMORY_PREFIX "%" PRIu64, id);
 	object = object_find(s, id);
-	/* no other uid can find out which there are */
+	/* no other uid can find out which there are; one that only its closing window holds is gone */
 	if (strcmp(exact, name) != 0 || !object || !object->anonymous ||
+	    (list_empty(&object->creator_link) && object->n_seals == 0) ||
 	    (client->uid != object->owner && client->uid != 0))
 		return refuse(refusal, PROTO_E_UNKNOWN_OBJECT, "there is no memory \"%.64s\"", name);
 	object_ref(object);

@@ -76,6 +76,7 @@ static struct seal *seal_new(struct supervisor *s, struct window *window, uint64
 	seal->window = window;
 	list_init(&seal->deferred);
 	window->n_seals++;
+	window->object->n_seals++;
 	window->client->n_seals++;
 	idmap_insert(&s->seals, &seal->node, id);
 	return seal;
@@ -89,6 +90,7 @@ static void seal_free(struct supervisor *s, struct seal *seal)
 	quota_refund(&seal->charge);
 	quota_refund(&seal->export_charge);
 	seal->window->n_seals--;
+	seal->window->object->n_seals--;
 	seal->window->client->n_seals--;
 	free(seal);
 }

@@ -366,17 +366,31 @@ END_TEST
 
 START_TEST(too_many_sessions)
 {
-	int second = connect_one(), pair[2], keep = client;
+	int second = connect_one(), keep = client, third[100];
+	struct proto_message message;
 
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	ck_assert_int_eq(sessions_accept(sessions, pair[1]), -EDQUOT);
-	client = pair[0];
-	hear_refused(0, PROTO_E_QUOTA);
-	close(pair[0]);
-	client = keep;
+	client = connect_one();
+	hello();
+	settle();
+	hear_refused(1, PROTO_E_QUOTA);
+	ck_assert_int_eq(hear(&message), 0);
+	close(client);
+	/* those who don't even ask don't stay */
+	for (int i = 0; i < 100; i++)
+		third[i] = connect_one();
+	settle();
+	ck_assert_uint_lt(sessions_count(sessions), 80);
+	for (int i = 0; i < 100; i++)
+		close(third[i]);
 	close(second);
 	settle();
-	close(connect_one());
+	ck_assert_uint_eq(sessions_count(sessions), 1);
+	client = connect_one();
+	hello();
+	settle();
+	ck_assert_uint_eq(n_requests, 1);
+	close(client);
+	client = keep;
 }
 END_TEST
 
