@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 authority_tests = \
+	%D%/test-export \
 	%D%/test-mounts \
 	%D%/test-open \
 	%D%/test-proof
@@ -19,3 +20,5 @@ tests_unit_authority_test_open_LDADD = $(authority_test_libs)
 tests_unit_authority_test_proof_SOURCES = $(authority_world) %D%/test-proof.c
 tests_unit_authority_test_proof_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_authority_test_proof_LDADD = $(authority_test_libs)
+tests_unit_authority_test_export_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_authority_test_export_LDADD = $(authority_test_libs)

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/config/keys.h"
 #include "daemon/config/setting.h"
 #include "daemon/core/deadline.h"
 #include "daemon/pager/pager.h"
@@ -433,6 +434,40 @@ START_TEST(example)
 }
 END_TEST
 
+/* mapseald.conf(5) has every key, and the deadlines' defaults and bounds. */
+START_TEST(manual)
+{
+	static const char *const names[] = { "daemon", "quota", "defaults", "pager", "export x" };
+	const char *top = getenv("top_srcdir");
+	_cleanup_free_ char *text = NULL;
+	const struct section *section;
+	char line[256], key[64];
+	size_t size = 0;
+	FILE *page;
+
+	snprintf(line, sizeof(line), "%s/doc/mapseald.conf.5", top ? top : ".");
+	page = fopen(line, "re");
+	ck_assert_ptr_nonnull(page);
+	ck_assert_int_gt(getdelim(&text, &size, '\0', page), 0);
+	fclose(page);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		section = keys_section(names[i]);
+		ck_assert_ptr_nonnull(section);
+		for (size_t k = 0; k < section->n_keys; k++) {
+			snprintf(key, sizeof(key), "%s", section->keys[k].name);
+			ck_assert_msg(strstr(text, key) != NULL, "%s is not explained", key);
+		}
+	}
+	section = keys_section("defaults");
+	for (size_t k = 0; k < n_deadline_table; k++) {
+		snprintf(line, sizeof(line), ".It Cm %s Ta %u Ta %u to %u Ta ",
+			 section->keys[k].name, deadline_table[k].standard, deadline_table[k].min,
+			 deadline_table[k].max);
+		ck_assert_msg(strstr(text, line) != NULL, "no \"%s\"", line);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("config");
@@ -452,6 +487,7 @@ int main(void)
 	tcase_add_test(tcase, dropins);
 	tcase_add_test(tcase, files);
 	tcase_add_test(tcase, example);
+	tcase_add_test(tcase, manual);
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
