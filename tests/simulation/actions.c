@@ -42,24 +42,12 @@ static const struct {
 	void (*fn)(struct world *w);
 	unsigned int usual; /* relative odds */
 } actions[N_ACTIONS] = {
-	{ action_holder_comes, 4 },
-	{ action_holder_goes, 1 },
-	{ action_object_comes, 1 },
-	{ action_object_goes, 1 },
-	{ action_resize, 1 },
-	{ action_acquire, 30 },
-	{ any_break, 9 },
-	{ announced_read, 5 },
-	{ action_break_end, 4 },
-	{ action_withdraw, 2 },
-	{ action_answer, 26 },
-	{ action_give_back, 18 },
-	{ job_done, 40 },
-	{ gets_held, 1 },
-	{ is_let_go, 2 },
-	{ action_recall_any, 2 },
-	{ action_nonsense, 6 },
-	{ action_gets_stuck, 2 },
+    {action_holder_comes, 4}, {action_holder_goes, 1}, {action_object_comes, 1},
+    {action_object_goes, 1},  {action_resize, 1},      {action_acquire, 30},
+    {any_break, 9},	      {announced_read, 5},     {action_break_end, 4},
+    {action_withdraw, 2},     {action_answer, 26},     {action_give_back, 18},
+    {job_done, 40},	      {gets_held, 1},	       {is_let_go, 2},
+    {action_recall_any, 2},   {action_nonsense, 6},    {action_gets_stuck, 2},
 };
 
 void actions_weather(struct world *w)

@@ -5,8 +5,7 @@
 
 #include "tests/simulation/world.h"
 
-#define PICK(w, array)                                                                             \
-	((w)->n_##array ? &(w)->array[rng_below(&(w)->rng, (w)->n_##array)] : NULL)
+#define PICK(w, array) ((w)->n_##array ? &(w)->array[rng_below(&(w)->rng, (w)->n_##array)] : NULL)
 
 static inline unsigned long long ull(uint64_t n)
 {

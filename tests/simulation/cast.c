@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Who is there: holders come and go, several of one process; objects come, go and change their size;
- * threads are held by guards.
+ * Who is there: holders come and go, several of one process; objects come, go and change their
+ * size; threads are held by guards.
  */
 
 #include "tests/simulation/actions.h"
@@ -63,7 +63,7 @@ void action_holder_goes(struct world *w)
 void action_object_comes(struct world *w)
 {
 	struct sim_object *object = &w->objects[w->n_objects];
-	struct core_object_info info = { 0 };
+	struct core_object_info info = {0};
 	struct core_policy *policy = &info.policy;
 	int r;
 
@@ -86,10 +86,12 @@ void action_object_comes(struct world *w)
 	object->size = info.size;
 	object->policy = policy->hard_ms ? *policy : w->policy;
 	w->n_objects++;
-	world_trace(w, "object %llu on device %llu: deadline %u hard %u progress %u min %u hold %u "
-		       "fence %u", ull(object->id), ull(object->device),
-		    object->policy.deadline_ms, object->policy.hard_ms, object->policy.progress_ms,
-		    object->policy.min_hold_ms, object->policy.hold_ms, object->policy.fence_ms);
+	world_trace(w,
+		    "object %llu on device %llu: deadline %u hard %u progress %u min %u hold %u "
+		    "fence %u",
+		    ull(object->id), ull(object->device), object->policy.deadline_ms,
+		    object->policy.hard_ms, object->policy.progress_ms, object->policy.min_hold_ms,
+		    object->policy.hold_ms, object->policy.fence_ms);
 	world_drain(w, 0);
 }
 

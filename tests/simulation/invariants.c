@@ -5,8 +5,8 @@
  *
  * Time: the tick of this moment has been done, so nothing that was due may still be outstanding.
  * Nobody forgotten: whoever waits has something in the way, and whatever is in the way of somebody
- * has been asked for as soon as it may be. That is stronger than to see everybody served in the end,
- * and says at which step it went wrong.
+ * has been asked for as soon as it may be. That is stronger than to see everybody served in the
+ * end, and says at which step it went wrong.
  */
 
 #include "tests/simulation/actions.h"
@@ -21,11 +21,11 @@ static void seal_in_time(struct world *w, const struct sim_seal *seal)
 	if (seal->state == SIM_HELD && seal->recalled) {
 		world_check(w, w->now < seal->deadline, INV_BOUNDED,
 			    "seal %llu was not revoked at its deadline", ull(seal->id));
-		world_check(w, seal->deadline <= seal->hard_limit &&
-				       seal->hard_limit == later(seal->recalled_at,
-								 object->policy.hard_ms),
-			    INV_BOUNDED, "seal %llu: its deadline is past its hard limit",
-			    ull(seal->id));
+		world_check(
+		    w,
+		    seal->deadline <= seal->hard_limit &&
+			seal->hard_limit == later(seal->recalled_at, object->policy.hard_ms),
+		    INV_BOUNDED, "seal %llu: its deadline is past its hard limit", ull(seal->id));
 	}
 	world_check(w, !seal->job || job, INV_NONE_LOST, "seal %llu waits for a job that was done",
 		    ull(seal->id));
@@ -44,8 +44,8 @@ static void note_soft(struct world *w, struct sim_request *request)
 	struct sim_seal *parked = world_seal(w, request->id);
 
 	for (size_t i = 0; i < w->n_seals && !request->soft; i++)
-		request->soft = w->seals[i].wanted_since &&
-				recall_in_the_way(w, &w->seals[i], request);
+		request->soft =
+		    w->seals[i].wanted_since && recall_in_the_way(w, &w->seals[i], request);
 	if (original)
 		original->soft = request->soft;
 	if (parked)
@@ -84,12 +84,12 @@ static void seal_asked(struct world *w, struct sim_seal *seal)
 			seal->wanted_since = request->since;
 		if (seal->state != SIM_HELD || seal->recalled || seal->returning ||
 		    (seal->flags & (CORE_F_TRANSPARENT | CORE_F_HARD)) ||
-		    request->scope != CORE_SCOPE_RANGE ||
-		    request->want == CORE_WANT_FOREIGN_READ ||
+		    request->scope != CORE_SCOPE_RANGE || request->want == CORE_WANT_FOREIGN_READ ||
 		    request->place < seal->granted_place || blocked(w, holder->process))
 			continue;
 		world_check(w, w->now < later(seal->granted_at, object->policy.min_hold_ms),
-			    INV_NONE_LOST, "request %llu waits for seal %llu, which nobody asks for",
+			    INV_NONE_LOST,
+			    "request %llu waits for seal %llu, which nobody asks for",
 			    ull(request->id), ull(seal->id));
 	}
 	if (!wanted)
@@ -161,9 +161,10 @@ static bool count_request(const struct core_request_view *view, void *data)
 		count->others++; /* parked seals, RECALL_ANY */
 		return true;
 	}
-	world_check(count->w, request->held == view->held && request->is_break == view->is_break &&
-				      request->since == view->since &&
-				      request->want == view->want && !request->avail,
+	world_check(count->w,
+		    request->held == view->held && request->is_break == view->is_break &&
+			request->since == view->since && request->want == view->want &&
+			!request->avail,
 		    INV_VIEW, "request %llu is shown as another", ull(view->id));
 	if (view->held)
 		world_check(count->w, view->until == request->hold_until, INV_VIEW,
@@ -193,26 +194,26 @@ static void view_seal(struct world *w, const struct sim_seal *seal)
 		    ull(seal->id), seal->seq, view.seq);
 	world_check(w, view.state == state_of(seal), INV_VIEW, "seal %llu is shown in state %d",
 		    ull(seal->id), view.state);
-	world_check(w, view.holder == seal->holder && view.object == seal->object &&
-			       view.window == seal->window && view.mode == seal->mode &&
-			       view.kind == seal->kind,
+	world_check(w,
+		    view.holder == seal->holder && view.object == seal->object &&
+			view.window == seal->window && view.mode == seal->mode &&
+			view.kind == seal->kind,
 		    INV_VIEW, "seal %llu is shown as another's", ull(seal->id));
 	world_check(w, view.granted_at == seal->granted_at, INV_VIEW,
 		    "seal %llu is shown with another age", ull(seal->id));
 	if (view.state == CORE_SEAL_RECALLED)
-		world_check(w, view.deadline == seal->deadline &&
-				       view.hard_limit == seal->hard_limit,
-			    INV_BOUNDED, "seal %llu: deadline %.3f, hard %.3f; %.3f, %.3f expected",
-			    ull(seal->id), (double)view.deadline / (double)MS,
-			    (double)view.hard_limit / (double)MS,
-			    (double)seal->deadline / (double)MS,
-			    (double)seal->hard_limit / (double)MS);
+		world_check(
+		    w, view.deadline == seal->deadline && view.hard_limit == seal->hard_limit,
+		    INV_BOUNDED, "seal %llu: deadline %.3f, hard %.3f; %.3f, %.3f expected",
+		    ull(seal->id), (double)view.deadline / (double)MS,
+		    (double)view.hard_limit / (double)MS, (double)seal->deadline / (double)MS,
+		    (double)seal->hard_limit / (double)MS);
 }
 
 void invariants_view(struct world *w)
 {
 	const struct tally *t = &w->tally;
-	struct count count = { .w = w };
+	struct count count = {.w = w};
 	struct core_stats stats;
 	size_t line = 0;
 
@@ -227,18 +228,19 @@ void invariants_view(struct world *w)
 	world_check(w, count.requests == line, INV_VIEW, "%zu requests are shown, there are %zu",
 		    count.requests, line);
 	core_stats(w->core, &stats);
-	world_check(w, stats.seals == w->n_seals && stats.holders == w->n_holders &&
-			       stats.objects == w->n_objects &&
-			       stats.requests == count.requests + count.others,
+	world_check(w,
+		    stats.seals == w->n_seals && stats.holders == w->n_holders &&
+			stats.objects == w->n_objects &&
+			stats.requests == count.requests + count.others,
 		    INV_VIEW, "what is there is counted wrongly");
-	world_check(w, stats.grants == t->grants && stats.regrants == t->regrants &&
-			       stats.splits == t->splits && stats.parks == t->parks &&
-			       stats.partial_returns == t->partial_returns &&
-			       stats.seq_wraps == t->seq_wraps && stats.holds == t->holds &&
-			       stats.holds_expired == t->holds_expired &&
-			       stats.lapses == t->lapses && stats.forced == t->forced_fences &&
-			       stats.quarantines == t->quarantines && stats.avails == t->avails &&
-			       stats.answers_no_matching == t->no_matching &&
-			       stats.answers_delay == t->delays,
+	world_check(w,
+		    stats.grants == t->grants && stats.regrants == t->regrants &&
+			stats.splits == t->splits && stats.parks == t->parks &&
+			stats.partial_returns == t->partial_returns &&
+			stats.seq_wraps == t->seq_wraps && stats.holds == t->holds &&
+			stats.holds_expired == t->holds_expired && stats.lapses == t->lapses &&
+			stats.forced == t->forced_fences && stats.quarantines == t->quarantines &&
+			stats.avails == t->avails && stats.answers_no_matching == t->no_matching &&
+			stats.answers_delay == t->delays,
 		    INV_VIEW, "what happened is counted wrongly");
 }

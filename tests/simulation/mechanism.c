@@ -12,10 +12,11 @@
 
 static void report_fence(struct world *w, const struct sim_job *job, bool may_fail)
 {
-	struct core_fence_result result = { .job = job->id, .fence = CORE_FENCE_FENCED };
+	struct core_fence_result result = {.job = job->id, .fence = CORE_FENCE_FENCED};
 	struct sim_seal *seal = world_seal(w, job->seal);
 
-	if (may_fail && job->cause == CORE_CAUSE_RETURN && rng_percent(&w->rng, w->failing_fences)) {
+	if (may_fail && job->cause == CORE_CAUSE_RETURN &&
+	    rng_percent(&w->rng, w->failing_fences)) {
 		result.error = -28;
 	} else if (seal && seal->kind == CORE_DIRECT) {
 		result.fence = rng_percent(&w->rng, 50) ? CORE_FENCE_UNFENCED : CORE_FENCE_FENCED;

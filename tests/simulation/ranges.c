@@ -39,13 +39,15 @@ bool requests_meet(const struct world *w, const struct sim_request *a, const str
 
 bool leaving(const struct sim_seal *seal)
 {
-	return seal->state == SIM_FENCING || (seal->returning && seal->return_start == seal->start &&
-					      seal->return_end == seal->end);
+	return seal->state == SIM_FENCING ||
+	       (seal->returning && seal->return_start == seal->start &&
+		seal->return_end == seal->end);
 }
 
 bool in_force(const struct sim_seal *seal, uint64_t start, uint64_t end)
 {
-	if (seal->parked || seal->state == SIM_ENDING || !overlap(seal->start, seal->end, start, end))
+	if (seal->parked || seal->state == SIM_ENDING ||
+	    !overlap(seal->start, seal->end, start, end))
 		return false;
 	if (!seal->fenced)
 		return true;
@@ -60,9 +62,8 @@ bool disturbs(const struct world *w, const struct sim_seal *seal, const struct s
 {
 	if (!covers(w, request, seal->object, seal->start, seal->end))
 		return false;
-	if (request->scope == CORE_SCOPE_RANGE ?
-		    !in_force(seal, request->start, request->end) :
-		    !in_force(seal, 0, CORE_INFINITY))
+	if (request->scope == CORE_SCOPE_RANGE ? !in_force(seal, request->start, request->end)
+					       : !in_force(seal, 0, CORE_INFINITY))
 		return false;
 	/* Breaks ask for their own session's seals as well. */
 	return (request->is_break || request->holder != seal->holder) &&
@@ -78,7 +79,7 @@ bool before(const struct sim_request *a, const struct sim_request *b)
 
 bool clash(const struct sim_request *a, const struct sim_request *b)
 {
-	struct sim_seal seal = { .mode = a->mode, .kind = a->kind };
+	struct sim_seal seal = {.mode = a->mode, .kind = a->kind};
 	bool a_reads = a->is_break && a->want == CORE_WANT_FOREIGN_READ;
 	bool b_reads = b->is_break && b->want == CORE_WANT_FOREIGN_READ;
 
@@ -115,12 +116,20 @@ bool part_of(const struct world *w, const struct sim_request *request,
 struct sim_request parked_request(const struct sim_seal *seal)
 {
 	return (struct sim_request){
-		.id = seal->id, .place = seal->parked_at, .rank = seal->parked_at,
-		.since = seal->parked_since,
-		.holder = seal->holder, .scope = CORE_SCOPE_RANGE, .object = seal->object,
-		.start = seal->start, .end = seal->end, .mode = seal->mode, .kind = seal->kind,
-		.want = table_want(seal->kind, seal->mode), .flags = seal->flags,
-		.soft = seal->soft,
+	    .id = seal->id,
+	    .place = seal->parked_at,
+	    .rank = seal->parked_at,
+	    .since = seal->parked_since,
+	    .holder = seal->holder,
+	    .scope = CORE_SCOPE_RANGE,
+	    .object = seal->object,
+	    .start = seal->start,
+	    .end = seal->end,
+	    .mode = seal->mode,
+	    .kind = seal->kind,
+	    .want = table_want(seal->kind, seal->mode),
+	    .flags = seal->flags,
+	    .soft = seal->soft,
 	};
 }
 
@@ -146,7 +155,7 @@ static bool stands_in_the_way(const struct world *w, const struct sim_request *o
 
 /* Whether an earlier one's recall of @seal runs over where @request wants to be. */
 bool recall_in_the_way(const struct world *w, const struct sim_seal *seal,
-			      const struct sim_request *request)
+		       const struct sim_request *request)
 {
 	if (request->is_break || elsewhere(request, seal->object) ||
 	    !covers(w, request, seal->object, seal->start, seal->end))
@@ -183,8 +192,7 @@ bool in_the_way(struct world *w, const struct sim_request *request)
 		if (stands_in_the_way(w, &w->line[i], request))
 			return true;
 	for (size_t i = 0; i < w->n_seals; i++)
-		if (!elsewhere(request, w->seals[i].object) &&
-		    disturbs(w, &w->seals[i], request))
+		if (!elsewhere(request, w->seals[i].object) && disturbs(w, &w->seals[i], request))
 			return true;
 	for (size_t i = 0; i < w->n_seals; i++)
 		if (recall_in_the_way(w, &w->seals[i], request))
@@ -219,17 +227,17 @@ static bool is_other(const struct core_request_view *view, void *data)
 	if (search->id)
 		search->found = view->id == search->id;
 	else if (view->is_break)
-		search->found = covers(search->w, search->over, view->object, view->start,
-				       view->end);
+		search->found =
+		    covers(search->w, search->over, view->object, view->start, view->end);
 	return !search->found;
 }
 
-/* Parked seals stand in line as requests of the core's own, and a RECALL_ANY that is carried through
- * makes some. Their ids, and the latter altogether, can only be seen by asking: whether @id is one
- * of them, or if it is 0, whether a RECALL_ANY's meets @over. */
+/* Parked seals stand in line as requests of the core's own, and a RECALL_ANY that is carried
+ * through makes some. Their ids, and the latter altogether, can only be seen by asking: whether @id
+ * is one of them, or if it is 0, whether a RECALL_ANY's meets @over. */
 bool other_request(struct world *w, uint64_t id, const struct sim_request *over)
 {
-	struct search search = { .w = w, .id = id, .over = over };
+	struct search search = {.w = w, .id = id, .over = over};
 
 	core_request_each(w->core, is_other, &search);
 	return search.found;

@@ -98,14 +98,13 @@ static void answer_wide(struct world *w, const struct sim_recall *recall, enum c
 	world_drain(w, r);
 }
 
-void action_return(struct world *w, uint64_t holder, uint64_t id, uint32_t seq,
-		   uint64_t start, uint64_t end, bool discard)
+void action_return(struct world *w, uint64_t holder, uint64_t id, uint32_t seq, uint64_t start,
+		   uint64_t end, bool discard)
 {
 	struct sim_seal *seal = world_seal(w, id);
 	int expected = expect_seal(w, holder, id, seq), r;
 
-	if (start >= end ||
-	    (expected == CORE_OK && !overlap(start, end, seal->start, seal->end)))
+	if (start >= end || (expected == CORE_OK && !overlap(start, end, seal->start, seal->end)))
 		expected = CORE_E_BAD_RANGE;
 	else if (expected == CORE_OK && (seal->state == SIM_FENCING || seal->returning))
 		expected = CORE_E_STATE;
@@ -240,8 +239,8 @@ static void wrong_request(struct world *w)
 {
 	struct sim_holder *holder = PICK(w, holders);
 	struct sim_object *object = PICK(w, objects);
-	struct core_acquire acquire = { .mode = CORE_READ, .kind = CORE_WINDOW };
-	struct core_break brk = { .want = CORE_WANT_LAYOUT };
+	struct core_acquire acquire = {.mode = CORE_READ, .kind = CORE_WINDOW};
+	struct core_break brk = {.want = CORE_WANT_LAYOUT};
 	uint64_t id = 0;
 	int expected, r;
 
@@ -305,5 +304,6 @@ void action_nonsense(struct world *w)
 	if (rng_percent(&w->rng, 50))
 		answer_one(w, holder->id, id, seq, CORE_ANSWER_OK, 0);
 	else
-		action_return(w, holder->id, id, seq, seal->start + 1000 * PAGE, seal->start, false);
+		action_return(w, holder->id, id, seq, seal->start + 1000 * PAGE, seal->start,
+			      false);
 }

@@ -65,7 +65,7 @@ void action_acquire(struct world *w)
 	struct sim_request *request = request_slot(w);
 	struct sim_holder *holder = PICK(w, holders);
 	struct sim_object *object = PICK(w, objects);
-	struct core_acquire acquire = { 0 };
+	struct core_acquire acquire = {0};
 	unsigned int dice = (unsigned int)rng_below(&w->rng, 100);
 	int r;
 
@@ -94,9 +94,11 @@ void action_acquire(struct world *w)
 	acquire.wait_ms = rng_percent(&w->rng, 15) ? 1 + action_ms(w, 50) : 0;
 
 	r = core_acquire(w->core, &acquire, w->now, &request->id);
-	world_trace(w, "acquire: holder %llu object %llu [%#llx, %#llx) %s %s flags %#x token %d "
-		       "wait %u -> %s %llu", ull(holder->id), ull(object->id), ull(acquire.start),
-		    ull(acquire.end), acquire.mode == CORE_READ ? "READ" : "WRITE",
+	world_trace(w,
+		    "acquire: holder %llu object %llu [%#llx, %#llx) %s %s flags %#x token %d "
+		    "wait %u -> %s %llu",
+		    ull(holder->id), ull(object->id), ull(acquire.start), ull(acquire.end),
+		    acquire.mode == CORE_READ ? "READ" : "WRITE",
 		    acquire.kind == CORE_WINDOW ? "WINDOW" : "DIRECT", acquire.flags,
 		    acquire.token != 0, acquire.wait_ms, core_error_string(r),
 		    r ? 0 : ull(request->id));
@@ -124,7 +126,7 @@ void action_break(struct world *w, enum core_want want)
 	struct sim_request *request = request_slot(w);
 	struct sim_holder *holder = PICK(w, holders);
 	struct sim_object *object = PICK(w, objects);
-	struct core_break brk = { 0 };
+	struct core_break brk = {0};
 	unsigned int dice = (unsigned int)rng_below(&w->rng, 100);
 	int r;
 
@@ -160,8 +162,9 @@ void action_break(struct world *w, enum core_want want)
 		brk.hold_ms = 1 + action_ms(w, 80);
 
 	r = core_break(w->core, &brk, w->now, &request->id);
-	world_trace(w, "break: holder %llu process %llu scope %d object %llu device %llu "
-		       "[%#llx, %#llx) want %d flags %#x token %d wait %u hold %u -> %s %llu",
+	world_trace(w,
+		    "break: holder %llu process %llu scope %d object %llu device %llu "
+		    "[%#llx, %#llx) want %d flags %#x token %d wait %u hold %u -> %s %llu",
 		    ull(brk.holder), ull(brk.process), brk.scope, ull(brk.object), ull(brk.device),
 		    ull(brk.start), ull(brk.end), brk.want, brk.flags, brk.token != 0, brk.wait_ms,
 		    brk.hold_ms, core_error_string(r), r ? 0 : ull(request->id));

@@ -19,12 +19,18 @@
 #include <string.h>
 
 const char *const invariant_names[_INV_N] = {
-	[INV_EXCLUSIVE] = "exclusive",	     [INV_BREAKER_WAITS] = "breaker-waits",
-	[INV_BOUNDED] = "bounded",	     [INV_SEQ] = "seq",
-	[INV_ORDER] = "order",		     [INV_NONE_LOST] = "none-lost",
-	[INV_RECALL_BARS] = "recall-bars",   [INV_MIN_HOLD] = "min-hold",
-	[INV_LIVING] = "living",	     [INV_ACCOUNT] = "account",
-	[INV_VIEW] = "view",		     [INV_ANSWERS] = "answers",
+    [INV_EXCLUSIVE] = "exclusive",
+    [INV_BREAKER_WAITS] = "breaker-waits",
+    [INV_BOUNDED] = "bounded",
+    [INV_SEQ] = "seq",
+    [INV_ORDER] = "order",
+    [INV_NONE_LOST] = "none-lost",
+    [INV_RECALL_BARS] = "recall-bars",
+    [INV_MIN_HOLD] = "min-hold",
+    [INV_LIVING] = "living",
+    [INV_ACCOUNT] = "account",
+    [INV_VIEW] = "view",
+    [INV_ANSWERS] = "answers",
 };
 
 void world_trace(const struct world *w, const char *format, ...)
@@ -202,8 +208,8 @@ void world_weather(struct world *w)
 
 void world_init(struct world *w, uint64_t seed, bool trace)
 {
-	static const uint32_t first[] = { 0, 1, 0x7ffffffe, 0xfffffffd, 0xfffffff0, 0xffffff00 };
-	struct core_config config = { 0 };
+	static const uint32_t first[] = {0, 1, 0x7ffffffe, 0xfffffffd, 0xfffffff0, 0xffffff00};
+	struct core_config config = {0};
 	int r;
 
 	memset(w, 0, sizeof(*w));
@@ -212,8 +218,12 @@ void world_init(struct world *w, uint64_t seed, bool trace)
 	w->rng.state = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
 	w->now = rng_below(&w->rng, 1000000 * MS) + MS;
 	w->first_seq = first[seed % (sizeof(first) / sizeof(first[0]))];
-	w->policy = (struct core_policy){ .deadline_ms = 20, .hard_ms = 60, .progress_ms = 10,
-					  .min_hold_ms = 4, .hold_ms = 40, .fence_ms = 15 };
+	w->policy = (struct core_policy){.deadline_ms = 20,
+					 .hard_ms = 60,
+					 .progress_ms = 10,
+					 .min_hold_ms = 4,
+					 .hold_ms = 40,
+					 .fence_ms = 15};
 	config.policy = w->policy;
 	config.token_seed = rng_next(&w->rng);
 	config.first_seq = w->first_seq;
@@ -256,7 +266,8 @@ static void everybody_returns(struct world *w)
 	for (size_t i = 0; i < w->n_seals; i++) {
 		struct sim_seal *seal = &w->seals[i];
 
-		if ((seal->state != SIM_HELD && seal->state != SIM_PARKED) || seal->returning || !world_holder(w, seal->holder))
+		if ((seal->state != SIM_HELD && seal->state != SIM_PARKED) || seal->returning ||
+		    !world_holder(w, seal->holder))
 			continue;
 		action_return(w, seal->holder, seal->id, seal->seq, seal->start, seal->end, false);
 	}

@@ -10,7 +10,9 @@
  *	actions.c     what can happen; cast.c, requests.c, replies.c: how
  *	table.c       the conflict table, written down a second time
  *	mechanism.c   what the pager would do with jobs
- *	shadow.c      a command comes out: update the arrays, and check what that command claims
+ *	shadow.c      a command comes out: update the arrays, and check what that command claims;
+ *		      shadow-request.c, shadow-recall.c, shadow-fence.c
+ *	ranges.c      what overlaps, disturbs, stands before what
  *	invariants.c  what must be true between any two steps
  */
 
@@ -21,11 +23,20 @@
 #include "daemon/core/core.h"
 #include "tests/simulation/rng.h"
 
-#define MS UINT64_C(1000000)
+#define MS   UINT64_C(1000000)
 #define PAGE UINT64_C(4096)
 
-enum { MAX_HOLDERS = 32, MAX_OBJECTS = 12, MAX_SEALS = 512, MAX_REQUESTS = 128, MAX_JOBS = 1024,
-       MAX_RECALLS = 1024, MAX_PROCESSES = 12, MAX_DEAD = 64, MAX_ASKED = 4096 };
+enum {
+	MAX_HOLDERS = 32,
+	MAX_OBJECTS = 12,
+	MAX_SEALS = 512,
+	MAX_REQUESTS = 128,
+	MAX_JOBS = 1024,
+	MAX_RECALLS = 1024,
+	MAX_PROCESSES = 12,
+	MAX_DEAD = 64,
+	MAX_ASKED = 4096
+};
 
 /* What the run promises to catch; the names are what mutations/ refers to. */
 enum invariant {
@@ -40,7 +51,7 @@ enum invariant {
 	INV_LIVING,	   /* commands speak of what is alive, and are possible there */
 	INV_ACCOUNT,	   /* accounts are complete and true */
 	INV_VIEW,	   /* queries and counters show what happened */
-	INV_ANSWERS,	   /* answers are the ones that the state asks for; refusals change nothing */
+	INV_ANSWERS, /* answers are the ones that the state asks for; refusals change nothing */
 	_INV_N,
 };
 
@@ -75,15 +86,15 @@ struct sim_seal {
 	bool recalled, unsure; /* unsure: this call may have ended it, and begun another */
 	uint64_t recalled_at, deadline, hard_limit, recalled_by;
 	uint64_t recall_start, recall_end; /* what was asked for */
-	uint64_t wanted_since;	     /* somebody waits for it; 0: nobody */
+	uint64_t wanted_since;		   /* somebody waits for it; 0: nobody */
 	enum core_answer answer;
 	/* the return that is under way, and the job of it or of the fence */
 	bool returning;
 	uint64_t job;
 	uint64_t return_start, return_end;
-	bool fenced;	      /* the job is done: of the whole, or of what is being returned */
-	bool soft;	    /* as in sim_request, while it is parked */
-	bool parked;	    /* promises nothing, whatever is done to it */
+	bool fenced; /* the job is done: of the whole, or of what is being returned */
+	bool soft;   /* as in sim_request, while it is parked */
+	bool parked; /* promises nothing, whatever is done to it */
 	uint64_t parked_at, parked_since; /* place in line, time */
 };
 
@@ -137,9 +148,9 @@ struct sim_recall {
 /* What was really reached; simulate.c has the floors. */
 struct tally {
 	uint64_t steps, commands, grants, conflicts, recalls, partial_returns, splits, delays,
-		revocations, waiters_served, seq_wraps, holds, holds_expired, parks, regrants,
-		forced_fences, lapses, quarantines, flushes, failed_returns, avails, recall_anys,
-		wide_recalls, token_grants, deadlocks, timeouts, deaths, denied, no_matching;
+	    revocations, waiters_served, seq_wraps, holds, holds_expired, parks, regrants,
+	    forced_fences, lapses, quarantines, flushes, failed_returns, avails, recall_anys,
+	    wide_recalls, token_grants, deadlocks, timeouts, deaths, denied, no_matching;
 };
 
 struct world {
@@ -263,8 +274,7 @@ enum core_want table_want(enum core_kind kind, enum core_mode mode);
 /* ranges.c: what overlaps and disturbs what, by looking at everything. */
 bool covers(const struct world *w, const struct sim_request *request, uint64_t object,
 	    uint64_t start, uint64_t end);
-bool requests_meet(const struct world *w, const struct sim_request *a,
-		   const struct sim_request *b);
+bool requests_meet(const struct world *w, const struct sim_request *a, const struct sim_request *b);
 bool before(const struct sim_request *a, const struct sim_request *b);
 bool clash(const struct sim_request *a, const struct sim_request *b); /* not both at a time */
 bool part_of(const struct world *w, const struct sim_request *request,
