@@ -5,7 +5,7 @@
  * simple to be wrong in the same way.
  *
  *	simulate				the seeds of `make check`, and the floors
- *	simulate --seed N --steps N [--trace]	one seed; --trace tells every call and command
+ *	simulate --seed N --steps N [--trace]	one seed; --trace tells each call and command
  *
  * A run proves little if it never got anywhere: what was really reached is printed, and each line
  *has a floor, about half of what it usually is.
@@ -24,22 +24,43 @@ enum { SEEDS = 52, STEPS = 20000, STRETCH = 900, STRETCHES_TO_QUIET = 3 };
 #field, offsetof(struct tally, field), least                                       \
 	}
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	size_t offset;
 	uint64_t least;
 } floors[] = {
-    FLOOR(steps, 1000000),	   FLOOR(commands, 800000),	FLOOR(grants, 70000),
-    FLOOR(conflicts, 50000),	   FLOOR(recalls, 70000),	FLOOR(wide_recalls, 10000),
-    FLOOR(partial_returns, 10000), FLOOR(splits, 3000),		FLOOR(delays, 5000),
-    FLOOR(no_matching, 2000),	   FLOOR(revocations, 30000),	FLOOR(waiters_served, 60000),
-    FLOOR(seq_wraps, 3000),	   FLOOR(holds, 10000),		FLOOR(holds_expired, 4000),
-    FLOOR(token_grants, 5000),	   FLOOR(parks, 60000),		FLOOR(regrants, 50000),
-    FLOOR(forced_fences, 50000),   FLOOR(lapses, 3000),		FLOOR(quarantines, 8000),
-    FLOOR(flushes, 8000),	   FLOOR(failed_returns, 4000), FLOOR(avails, 1500),
-    FLOOR(recall_anys, 8000),	   FLOOR(deadlocks, 30),	FLOOR(timeouts, 8000),
-    FLOOR(deaths, 4000),	   FLOOR(denied, 5000),
+	FLOOR(steps, 1000000),
+	FLOOR(commands, 800000),
+	FLOOR(grants, 70000),
+	FLOOR(conflicts, 50000),
+	FLOOR(recalls, 70000),
+	FLOOR(wide_recalls, 10000),
+	FLOOR(partial_returns, 10000),
+	FLOOR(splits, 3000),
+	FLOOR(delays, 5000),
+	FLOOR(no_matching, 2000),
+	FLOOR(revocations, 30000),
+	FLOOR(waiters_served, 60000),
+	FLOOR(seq_wraps, 3000),
+	FLOOR(holds, 10000),
+	FLOOR(holds_expired, 4000),
+	FLOOR(token_grants, 5000),
+	FLOOR(parks, 60000),
+	FLOOR(regrants, 50000),
+	FLOOR(forced_fences, 50000),
+	FLOOR(lapses, 3000),
+	FLOOR(quarantines, 8000),
+	FLOOR(flushes, 8000),
+	FLOOR(failed_returns, 4000),
+	FLOOR(avails, 1500),
+	FLOOR(recall_anys, 8000),
+	FLOOR(deadlocks, 30),
+	FLOOR(timeouts, 8000),
+	FLOOR(deaths, 4000),
+	FLOOR(denied, 5000),
 };
+/* clang-format on */
 
 static void run(struct world *w, uint64_t seed, uint64_t steps, bool trace)
 {
