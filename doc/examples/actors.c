@@ -132,9 +132,11 @@ int actor_holder(int channel, const void *data)
 	volatile unsigned char *bytes;
 	volatile int reached = 0;
 	char digest[65];
+	bool is_denied;
 
-	stage_check("holder", open(play->path, O_RDONLY) < 0 && errno == EACCES,
-		    "uid %d cannot open the file: %s", (int)getuid(), strerror(errno));
+	is_denied = open(play->path, O_RDONLY) < 0 && errno == EACCES;
+	stage_check("holder", is_denied, "uid %d cannot open the file: %s", (int)getuid(),
+		    is_denied ? strerror(EACCES) : "but it should not");
 
 	seal = hold("holder", m, 0, 0, MAPSEAL_READ, 0, NULL);
 	digest_window("holder", seal, digest);
@@ -186,6 +188,19 @@ static double ms_since(const struct timespec *then)
 	return (double)(now.tv_sec - then->tv_sec) * 1e3 + (double)(now.tv_nsec - then->tv_nsec) / 1e6;
 }
 
+/* One page's sum; false for SIGBUS. A function of its own, so that nothing of its caller's is clobbered. */
+static bool sum_page(const volatile uint64_t *words, uint64_t *ret)
+{
+	volatile uint64_t sum = 0;
+
+	if (sigsetjmp(bus, 1) != 0)
+		return false;
+	for (size_t i = 0; i < PAGE / sizeof(*words); i++)
+		sum = sum * 31 + words[i];
+	*ret = sum;
+	return true;
+}
+
 /* Reads every page in a loop, notices when it had to wait and where the file ends now. */
 int actor_reader(int channel, const void *data)
 {
@@ -196,57 +211,49 @@ int actor_reader(int channel, const void *data)
 	const volatile uint64_t *words = mapseal_address(seal);
 	size_t pages = (size_t)((play->size - HEADER_LENGTH) / PAGE);
 	size_t kept = (size_t)((play->half - HEADER_LENGTH) / PAGE);
-	volatile size_t page = 0, buses = 0, wrong = 0;
-	volatile bool is_first = true, has_seen_end = false;
 	uint64_t *sums = calloc(pages, sizeof(*sums));
-	volatile int rounds = 0;
+	size_t buses = 0, wrong = 0;
 	double longest = 0;
+	int rounds = 0;
 
 	if (!sums)
 		return 1;
-	while (!has_seen_end) {
-		for (page = 0; page < pages; page++) {
+	for (size_t page = 0; page < pages; page++)
+		wrong += !sum_page(words + page * (PAGE / sizeof(*words)), &sums[page]);
+	stage_check("reader", wrong == 0, "has read %zu pages once, goes on in a loop", pages);
+	stage_cue(channel);
+	/* until the file ends earlier than it did */
+	while (buses == 0) {
+		for (size_t page = 0; page < pages; page++) {
 			struct timespec before;
-			uint64_t sum = 0;
+			uint64_t sum;
 			double ms;
 
 			clock_gettime(CLOCK_MONOTONIC, &before);
-			if (sigsetjmp(bus, 1) != 0) {
+			if (!sum_page(words + page * (PAGE / sizeof(*words)), &sum)) {
 				buses++;
-				wrong += page < kept;
 				continue;
 			}
-			for (size_t i = 0; i < PAGE / sizeof(uint64_t); i++)
-				sum = sum * 31 + words[page * (PAGE / sizeof(uint64_t)) + i];
 			ms = ms_since(&before);
 			if (ms > longest)
 				longest = ms;
-			if (is_first)
-				sums[page] = sum;
 			wrong += sums[page] != sum;
 		}
 		rounds++;
-		if (is_first) {
-			stage_say("reader", "has read %zu pages once, goes on in a loop", pages);
-			stage_cue(channel);
-			is_first = false;
-		}
-		has_seen_end = buses > 0;
 	}
-	stage_say("reader", "was parked %.1f ms at a page, then granted again (seq %u, size now %llu)",
-		  longest, mapseal_seq(seal), (unsigned long long)mapseal_object_size(seal));
-	/* once more, from the start: everything before the end is as it was, everything past it is SIGBUS */
+	stage_check("reader", wrong == 0,
+		    "was parked %.1f ms at a page, then granted again (seq %u, size now %llu)", longest,
+		    mapseal_seq(seal), (unsigned long long)mapseal_object_size(seal));
+	/* once more, from the start: before the end all is as it was, past it is SIGBUS */
 	buses = wrong = 0;
-	for (page = 0; page < pages; page++) {
-		uint64_t sum = 0;
+	for (size_t page = 0; page < pages; page++) {
+		uint64_t sum;
 
-		if (sigsetjmp(bus, 1) != 0) {
+		if (!sum_page(words + page * (PAGE / sizeof(*words)), &sum)) {
 			buses++;
 			wrong += page < kept;
 			continue;
 		}
-		for (size_t i = 0; i < PAGE / sizeof(uint64_t); i++)
-			sum = sum * 31 + words[page * (PAGE / sizeof(uint64_t)) + i];
 		wrong += sums[page] != sum || page >= kept;
 	}
 	stage_check("reader", wrong == 0 && buses == pages - kept,

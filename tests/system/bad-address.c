@@ -41,7 +41,7 @@ static int mapper(int channel, void *data)
 	map.map.address = (uintptr_t)anonymous;
 	raw_refused(&raw, &map, -1, BAD_ADDRESS);
 	map.map.address = (uintptr_t)anonymous + 1;
-	raw_refused(&raw, &map, -1, UNALIGNED);
+	raw_refused(&raw, &map, -1, BAD_ADDRESS);
 
 	/* the memory, but from another offset */
 	wrong = mmap(NULL, SIZE - 4096, PROT_NONE, MAP_SHARED, memory, 4096);

@@ -42,10 +42,15 @@ static int sender(int channel, void *data)
 
 	(void)data;
 	raw_hello(&raw);
-	acquire.acquire.flags = 1u << 30;
-	raw_refused(&raw, &acquire, -1, UNKNOWN_FLAG);
+	/* the codec encodes nothing that it would not decode: the bit is set in the frame */
+	acquire.serial = 50;
+	size = proto_encode(&acquire, frame);
+	frame[PROTO_HEADER + sizeof(uint16_t) + sizeof("file") + 2 + 3] = 0x40;
+	expect_eq(proto_frame_send(raw.socket, frame, (size_t)size, NULL, 0, 0), 0);
+	expect_eq(raw_receive(&raw), PROTO_REFUSED);
+	expect_eq(raw.answer.serial, 50);
+	expect_str(proto_error_name(raw.answer.refused.code), "UNKNOWN_FLAG");
 	expect(strstr(raw.answer.refused.text, "ACQUIRE") && strstr(raw.answer.refused.text, "flags"));
-	acquire.acquire.flags = 0;
 
 	/* an unknown message: the header alone is whole */
 	memset(frame, 0, sizeof(frame));

@@ -31,7 +31,7 @@ static int asker(int channel, void *data)
 		{ (uint64_t)-4096, 4096, "BAD_RANGE" },
 		{ (uint64_t)-4096, 8192, "BAD_RANGE" },
 		{ 4096, UINT64_MAX, "BAD_RANGE" },
-		{ UINT64_MAX, UINT64_MAX, "BAD_RANGE" },
+		{ UINT64_MAX, UINT64_MAX, "UNALIGNED" },
 		{ (uint64_t)INT64_MAX + 1, 4096, "BAD_RANGE" },
 	};
 	static const struct {

@@ -50,7 +50,8 @@ static int player(int channel, void *data)
 	give.return_.length = 4096;
 	expect_eq(raw_call(&raw, &give, -1), PROTO_RETURNED);
 	expect_eq(raw.answer.returned.seq, 2);
-	/* the same once more: replayed */
+	/* an old seq, replayed for what is left */
+	give.return_.offset = 4096;
 	raw_refused(&raw, &give, -1, OLD_SEQ);
 
 	answer.answer.seal = seal;

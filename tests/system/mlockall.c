@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A process that called mlockall(MCL_CURRENT | MCL_FUTURE) before it acquired reads the file's bytes, not the zeros
- * that locking would have put into the window.
+ * A process that called mlockall(MCL_FUTURE) before it acquired reads the file's bytes, not the zeros that locking
+ * would have put into the window. (Without a library thread, whose stack would be locked too, it stays below
+ * the usual limit of locked memory.)
  */
 
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 #include "tests/system/rig.h"
 
@@ -19,8 +19,8 @@ static int locker(int channel, void *data)
 	struct mapseal *m;
 
 	(void)channel, (void)data;
-	expect(mlockall(MCL_CURRENT | MCL_FUTURE) == 0);
-	m = client(MAPSEAL_THREAD);
+	expect(mlockall(MCL_FUTURE) == 0);
+	m = client(0);
 	seal = hold(m, "file", 0, 0, MAPSEAL_READ, 0);
 	expect(rig_same(mapseal_address(seal), 0, SIZE, 1));
 	mapseal_seal_free(seal);
@@ -33,12 +33,10 @@ static int locker(int channel, void *data)
 
 int main(void)
 {
-	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	struct rig *rig = rig_new();
 	const char *path = rig_file(rig, "file", SIZE, 1);
 	struct actor actor;
 
-	expect(setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0);
 	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
 	actor = actor_start(locker, NULL);
 	actor_join(&actor);

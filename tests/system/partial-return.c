@@ -5,6 +5,7 @@
  * bytes and can still be committed.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,7 +30,9 @@ static int holder(int channel, void *data)
 	bytes[0] = 'l';
 	bytes[2 * MiB] = 'h';
 	mapseal_exit(seal);
-	must(mapseal_commit(seal, 0, SIZE));
+	must_refuse(mapseal_commit(seal, 0, SIZE), ESTALE);
+	must(mapseal_commit(seal, 0, MiB));
+	must(mapseal_commit(seal, 2 * MiB, MiB));
 	mapseal_seal_free(seal);
 	mapseal_close(m);
 	return 0;

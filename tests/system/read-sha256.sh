@@ -9,8 +9,8 @@ sizes=(1 4095 4096 4097 65535 65537 1048579 67108861 1073741824)
 [ "$SANITIZER" = no ] || sizes=(1 4095 4096 4097 65535 65537 1048579 67108861)
 for size in "${sizes[@]}"; do
 	# incompressible, different everywhere, and the same in every run
-	openssl enc -aes-128-ctr -K "$(printf '%032x' "$size")" -iv 0 -in /dev/zero 2>/dev/null |
-		head -c "$size" >"$dir/files/$size" || [ -s "$dir/files/$size" ]
+	head -c "$size" /dev/zero |
+		openssl enc -aes-128-ctr -K "$(printf '%032x' "$size")" -iv 0 >"$dir/files/$size"
 done
 rig <<END
 [export files]
@@ -25,6 +25,6 @@ for size in "${sizes[@]}"; do
 	echo "$size bytes: $got"
 done
 # a range, too
-want=$(tail -c +4097 "$dir/files/1048579" | head -c 8192 | sha256sum)
+want=$(dd if="$dir/files/1048579" bs=4096 skip=1 count=2 status=none | sha256sum)
 got=$(as_user mapsealctl cat "files/1048579:4K+8K" | sha256sum)
 [ "$want" = "$got" ] || fail "a range: $got, expected $want"

@@ -23,9 +23,9 @@ static void measure(const void *address, unsigned long *ret_rss, unsigned long *
 	*ret_rss = *ret_pss = 0;
 	snprintf(start, sizeof(start), "%lx-", (unsigned long)address);
 	while (fgets(line, sizeof(line), smaps)) {
-		unsigned long kib;
+		unsigned long kib, from, to;
 
-		if (strchr(line, '-') && strstr(line, "memfd:"))
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
 			inside = strncmp(line, start, strlen(start)) == 0;
 		if (inside && sscanf(line, "Rss: %lu", &kib) == 1)
 			*ret_rss = kib;

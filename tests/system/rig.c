@@ -182,9 +182,9 @@ struct rig *rig_free(struct rig *rig)
 
 const char *rig_path(struct rig *rig, const char *name)
 {
-	static char paths[8][256];
+	static char paths[32][256];
 	static int next;
-	char *path = paths[next++ % 8];
+	char *path = paths[next++ % 32];
 
 	snprintf(path, sizeof(paths[0]), "%s/%s", rig->dir, name);
 	return path;

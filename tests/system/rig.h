@@ -96,7 +96,7 @@ void rig_stop(struct rig *rig);
 /* ... and removes the directory. */
 struct rig *rig_free(struct rig *rig);
 
-const char *rig_path(struct rig *rig, const char *name); /* static buffers, eight at a time */
+const char *rig_path(struct rig *rig, const char *name); /* static buffers, 32 at a time */
 
 /* A file of @size bytes only root can open, byte n being rig_byte(seed, n). */
 const char *rig_file(struct rig *rig, const char *name, uint64_t size, unsigned int seed);
