@@ -101,10 +101,11 @@ static void relieve(struct supervisor *s, struct client *client)
 		.value = quota_limit(client->user, QUOTA_WINDOW_BYTES) / 8,
 		.fd = -1,
 	};
+	bool bytes = quota_is_short(client->user, QUOTA_WINDOW_BYTES);
+	bool seals = quota_is_short(client->user, QUOTA_SEALS);
 	bool was_short = client->short_of_quota;
 
-	client->short_of_quota = quota_is_short(client->user, QUOTA_WINDOW_BYTES) |
-				 quota_is_short(client->user, QUOTA_SEALS);
+	client->short_of_quota = bytes || seals;
 	if (!client->short_of_quota || was_short)
 		return;
 	job_submit(s, &(struct job){ 0 }, &job);
