@@ -19,7 +19,7 @@ refused 2 '' mapsealctl break file --wait -5
 for range in 4K-4K 8K-4K 0+0 x-y 0-99999999999999999999 16E+16E -1-4K 4K- 1.5K+4K; do
 	refused 2 'file:' mapsealctl cat "file:$range"
 done
-refused 1 'align|page' as_user mapsealctl cat file:1-4097
+refused 1 'align|page' as_user mapsealctl hold file:1-4097 --mode read
 refused 1 'end|size' as_user mapsealctl cat file:0-1G
 refused 1 'nothing' as_user mapsealctl cat nothing
 refused 5 'nothing of it' mapsealctl cat file
