@@ -7,8 +7,8 @@
  *	simulate				the seeds of `make check`, and the floors
  *	simulate --seed N --steps N [--trace]	one seed; --trace tells each call and command
  *
- * A run proves little if it never got anywhere: what was really reached is printed, and each line
- *has a floor, about half of what it usually is.
+ * A run proves little if it never got anywhere: what was really reached is printed, and each
+ * line has a floor, about half of what it usually is.
  */
 
 #include "tests/simulation/world.h"
@@ -19,12 +19,9 @@
 
 enum { SEEDS = 52, STEPS = 20000, STRETCH = 900, STRETCHES_TO_QUIET = 3 };
 
-#define FLOOR(field, least)                                                                        \
-	{                                                                                          \
-#field, offsetof(struct tally, field), least                                       \
-	}
-
 /* clang-format off */
+#define FLOOR(field, least) { #field, offsetof(struct tally, field), least }
+
 static const struct {
 	const char *name;
 	size_t offset;
