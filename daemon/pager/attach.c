@@ -93,7 +93,7 @@ static int attach(struct pager *pager, struct pager_job *job)
 	uint64_t features;
 	int flags, r;
 
-	if (job->space == 0 || idmap_get(&pager->spaces_by_id, job->space))
+	if (job->space == 0 || idtable_get(&pager->spaces_by_id, job->space))
 		return -EEXIST;
 	if (!is_userfaultfd(job->fd))
 		return -EBADF;

@@ -185,6 +185,7 @@ static void forget_pages(struct view *view, uint64_t first, uint64_t last)
 	pthread_mutex_lock(&view->lock);
 	bitmap_clear(view->dirty, first, last);
 	bitmap_clear(view->writing, first, last);
+	bitmap_clear(view->revoked, first, last);
 	pthread_mutex_unlock(&view->lock);
 }
 

@@ -7,7 +7,8 @@
  * breaker waits for must not depend on that. So every fence is in a registry from the moment
  * it was submitted, and this thread can end each of them with nothing but the window's view:
  *
- *	- buffers of writes under way are made unreadable, so none of them lands later;
+ *	- no write of the range begins any more, and the buffers of those under way are made unreadable,
+ *	  so none of them lands later;
  *	- pages that were written and not clean are copied into the quarantine, as they are;
  *	- the memory is emptied.
  *
@@ -85,7 +86,7 @@ static struct view *view_of(struct pager *pager, const struct job *job, uint64_t
 	struct window *window;
 
 	pthread_mutex_lock(&pager->tables);
-	window = idmap_get(&pager->windows_by_id, job->job.window);
+	window = idtable_get(&pager->windows_by_id, job->job.window);
 	if (window && window_pages(window, job->job.start, job->job.end, ret_first, ret_last))
 		view = view_ref(window->view);
 	pthread_mutex_unlock(&pager->tables);
@@ -110,7 +111,7 @@ static void force(struct pager *pager, struct job *job)
 	}
 	if (view->write) {
 		pthread_mutex_lock(&view->lock);
-		view_revoke_buffers(view, first, last);
+		view_revoke(view, first, last);
 		if (job->job.discard) {
 			bitmap_clear(view->dirty, first, last);
 			bitmap_clear(view->writing, first, last);

@@ -10,20 +10,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void idmap_deinit(struct idmap *map)
+void idtable_deinit(struct idtable *map)
 {
 	free(map->slots);
-	*map = (struct idmap){ 0 };
+	*map = (struct idtable){ 0 };
 }
 
-static size_t home(const struct idmap *map, uint64_t id)
+static size_t home(const struct idtable *map, uint64_t id)
 {
 	/* ids are handed out in order; Fibonacci hashing spreads them */
 	return (size_t)((id * 0x9e3779b97f4a7c15ull) >> 32) & (map->room - 1);
 }
 
 /* The slot of @id, or the free one where it would go. */
-static size_t seek(const struct idmap *map, uint64_t id)
+static size_t seek(const struct idtable *map, uint64_t id)
 {
 	size_t i = home(map, id);
 
@@ -32,14 +32,14 @@ static size_t seek(const struct idmap *map, uint64_t id)
 	return i;
 }
 
-void *idmap_get(const struct idmap *map, uint64_t id)
+void *idtable_get(const struct idtable *map, uint64_t id)
 {
 	return map->room && id ? map->slots[seek(map, id)].value : NULL;
 }
 
-static int grow(struct idmap *map)
+static int grow(struct idtable *map)
 {
-	struct idmap bigger = { .room = map->room ? map->room * 2 : 16 };
+	struct idtable bigger = { .room = map->room ? map->room * 2 : 16 };
 
 	bigger.slots = calloc(bigger.room, sizeof(*bigger.slots));
 	if (!bigger.slots)
@@ -53,7 +53,7 @@ static int grow(struct idmap *map)
 	return 0;
 }
 
-int idmap_put(struct idmap *map, uint64_t id, void *value)
+int idtable_put(struct idtable *map, uint64_t id, void *value)
 {
 	size_t i;
 	int r;
@@ -68,12 +68,12 @@ int idmap_put(struct idmap *map, uint64_t id, void *value)
 	i = seek(map, id);
 	if (map->slots[i].id)
 		return -EEXIST;
-	map->slots[i] = (struct idmap_slot){ .id = id, .value = value };
+	map->slots[i] = (struct idtable_slot){ .id = id, .value = value };
 	map->n++;
 	return 0;
 }
 
-void idmap_remove(struct idmap *map, uint64_t id)
+void idtable_remove(struct idtable *map, uint64_t id)
 {
 	size_t hole, i;
 
@@ -91,6 +91,6 @@ void idmap_remove(struct idmap *map, uint64_t id)
 		map->slots[hole] = map->slots[i];
 		hole = i;
 	}
-	map->slots[hole] = (struct idmap_slot){ 0 };
+	map->slots[hole] = (struct idtable_slot){ 0 };
 	map->n--;
 }

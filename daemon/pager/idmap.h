@@ -8,19 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct idmap {
-	struct idmap_slot {
+struct idtable {
+	struct idtable_slot {
 		uint64_t id;
 		void *value;
 	} *slots;
 	size_t n, room; /* room is a power of two, or 0 */
 };
 
-void idmap_deinit(struct idmap *map);
+void idtable_deinit(struct idtable *map);
 
-void *idmap_get(const struct idmap *map, uint64_t id);
+void *idtable_get(const struct idtable *map, uint64_t id);
 
 /* -ENOMEM. -EEXIST: nothing was changed. */
-int idmap_put(struct idmap *map, uint64_t id, void *value);
+int idtable_put(struct idtable *map, uint64_t id, void *value);
 
-void idmap_remove(struct idmap *map, uint64_t id);
+void idtable_remove(struct idtable *map, uint64_t id);

@@ -116,7 +116,7 @@ static int object_open(struct pager *pager, struct pager_job *job)
 	list_init(&object->views);
 	if (object->fd < 0 && job->anonymous)
 		object->fd = memory_new(pager, "mapseal-object", object->size, 0);
-	r = object->fd < 0 ? -EBADF : idmap_put(&pager->objects_by_id, object->id, object);
+	r = object->fd < 0 ? -EBADF : idtable_put(&pager->objects_by_id, object->id, object);
 	if (r < 0) {
 		if (object->fd != job->fd)
 			fd_close(object->fd);
@@ -129,11 +129,11 @@ static int object_open(struct pager *pager, struct pager_job *job)
 
 static int object_close(struct pager *pager, uint64_t id)
 {
-	struct object *object = idmap_get(&pager->objects_by_id, id);
+	struct object *object = idtable_get(&pager->objects_by_id, id);
 
 	if (!object)
 		return -EINVAL;
-	idmap_remove(&pager->objects_by_id, id);
+	idtable_remove(&pager->objects_by_id, id);
 	object->closed = true;
 	if (object->users == 0) {
 		fd_close(object->fd);
@@ -144,7 +144,7 @@ static int object_close(struct pager *pager, uint64_t id)
 
 static int object_resized(struct pager *pager, uint64_t id, uint64_t size)
 {
-	struct object *object = idmap_get(&pager->objects_by_id, id);
+	struct object *object = idtable_get(&pager->objects_by_id, id);
 
 	if (!object)
 		return -EINVAL;
@@ -166,7 +166,7 @@ static int with_window(struct pager *pager, uint64_t id, void (*fn)(struct windo
 
 static int close_space(struct pager *pager, uint64_t id)
 {
-	struct space *space = idmap_get(&pager->spaces_by_id, id);
+	struct space *space = idtable_get(&pager->spaces_by_id, id);
 
 	if (!space)
 		return -EINVAL;
@@ -456,9 +456,9 @@ static void release(struct pager *pager)
 	}
 	fill_deinit(pager);
 	writer_deinit(pager);
-	idmap_deinit(&pager->spaces_by_id);
-	idmap_deinit(&pager->objects_by_id);
-	idmap_deinit(&pager->windows_by_id);
+	idtable_deinit(&pager->spaces_by_id);
+	idtable_deinit(&pager->objects_by_id);
+	idtable_deinit(&pager->windows_by_id);
 	queue_deinit(&pager->jobs);
 	queue_deinit(&pager->events);
 	queue_deinit(&pager->forces);
@@ -626,7 +626,7 @@ uint64_t pager_dirty(const struct pager *pager, uint64_t id)
 	uint64_t bytes;
 
 	pthread_mutex_lock(tables);
-	window = idmap_get(&pager->windows_by_id, id);
+	window = idtable_get(&pager->windows_by_id, id);
 	if (window)
 		view = view_ref(window->view);
 	pthread_mutex_unlock(tables);

@@ -80,7 +80,7 @@ int space_new(struct pager *pager, uint64_t id, int uffd, int maps, struct space
 	space->lost_notice = calloc(1, sizeof(*space->lost_notice));
 	r = space->lost_notice ? loop_poll_start(pager->loop, &space->poll, EPOLLIN) : -ENOMEM;
 	if (r == 0 && id) {
-		r = idmap_put(&pager->spaces_by_id, id, space);
+		r = idtable_put(&pager->spaces_by_id, id, space);
 		if (r < 0)
 			loop_poll_stop(&space->poll);
 	}
@@ -147,7 +147,7 @@ void space_close(struct space *space)
 	struct pager *pager = space->pager;
 
 	space->closed = true;
-	idmap_remove(&pager->spaces_by_id, space->id);
+	idtable_remove(&pager->spaces_by_id, space->id);
 	while (!list_empty(&space->windows))
 		window_close(list_entry(list_first(&space->windows), struct window, space_link));
 	/* whoever waits in munmap or fork goes on */

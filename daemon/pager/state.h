@@ -134,7 +134,7 @@ struct pager {
 	struct loop_poll jobs_poll;
 	bool jobs_ready;
 
-	struct idmap spaces_by_id, objects_by_id;
+	struct idtable spaces_by_id, objects_by_id;
 	struct list spaces, children, ready;
 	struct list runnable, sleeping;
 	unsigned int n_ops; /* under way, of jobs */
@@ -142,7 +142,7 @@ struct pager {
 
 	/* Windows come and go under this lock, which other threads take to look one up. */
 	pthread_mutex_t tables;
-	struct idmap windows_by_id;
+	struct idtable windows_by_id;
 
 	/* Fences, from pager_submit() to their end: force.c. */
 	pthread_mutex_t registry;

@@ -56,6 +56,7 @@ static void view_destroy(struct view *view)
 	free(view->kept);
 	free(view->dirty);
 	free(view->writing);
+	free(view->revoked);
 	free(view);
 }
 
@@ -106,10 +107,11 @@ static int view_new(struct pager *pager, struct object *object, uint64_t start, 
 	if (write) {
 		view->dirty = calloc(words, sizeof(uint64_t));
 		view->writing = calloc(words, sizeof(uint64_t));
+		view->revoked = calloc(words, sizeof(uint64_t));
 	}
 	r = -ENOMEM;
 	if (!view->filled || !view->filling || !view->kept ||
-	    (write && (!view->dirty || !view->writing)))
+	    (write && (!view->dirty || !view->writing || !view->revoked)))
 		goto fail;
 	r = memory_new(pager, write ? "mapseal-write" : "mapseal-read", view->pages << PAGE_SHIFT,
 		       write ? F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL : 0);

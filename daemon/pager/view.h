@@ -40,6 +40,7 @@ struct view {
 	/* Under the lock, which is never held over anything that can wait for somebody else. */
 	pthread_mutex_t lock;
 	uint64_t *dirty, *writing; /* WRITE; writing: in buffers, not known to have arrived */
+	uint64_t *revoked;	   /* by force: never to be written, until its fence has cleaned up */
 	struct list buffers;	   /* of pages that are being written */
 };
 

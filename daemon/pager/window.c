@@ -21,7 +21,7 @@
 
 struct window *window_get(struct pager *pager, uint64_t id)
 {
-	return idmap_get(&pager->windows_by_id, id);
+	return idtable_get(&pager->windows_by_id, id);
 }
 
 static void window_destroy(struct window *window)
@@ -43,8 +43,8 @@ void window_unuse(struct window *window)
 
 static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd)
 {
-	struct space *space = idmap_get(&pager->spaces_by_id, job->space);
-	struct object *object = idmap_get(&pager->objects_by_id, job->object);
+	struct space *space = idtable_get(&pager->spaces_by_id, job->space);
+	struct object *object = idtable_get(&pager->objects_by_id, job->object);
 	struct window *window;
 	uint64_t end, words;
 	int r;
@@ -58,7 +58,7 @@ static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd
 	end = job->end < object->size ? job->end : object->size;
 	if (job->start % PAGE_BYTES || job->start >= end)
 		return -EINVAL;
-	if (idmap_get(&pager->windows_by_id, job->window))
+	if (idtable_get(&pager->windows_by_id, job->window))
 		return -EEXIST;
 	window = calloc(1, sizeof(*window));
 	if (!window)
@@ -90,7 +90,7 @@ static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd
 	list_init(&window->view_link);
 	list_init(&window->space_link);
 	pthread_mutex_lock(&pager->tables);
-	r = idmap_put(&pager->windows_by_id, window->id, window);
+	r = idtable_put(&pager->windows_by_id, window->id, window);
 	pthread_mutex_unlock(&pager->tables);
 	if (r < 0) {
 		*ret_fd = fd_close(*ret_fd);
@@ -192,7 +192,7 @@ void window_close(struct window *window)
 
 	window->closed = true;
 	pthread_mutex_lock(&pager->tables);
-	idmap_remove(&pager->windows_by_id, window->id);
+	idtable_remove(&pager->windows_by_id, window->id);
 	pthread_mutex_unlock(&pager->tables);
 	bitmap_set(window->blocked, 0, view->pages);
 	bitmap_set(window->dead, 0, view->pages);

@@ -36,6 +36,9 @@ static void finish(struct writeback *wb)
 {
 	struct pager *pager = wb->op.pager;
 
+	/* pages that were taken by force meanwhile did not get there */
+	if (!wb->error && view_is_revoked(wb->window->view, wb->first, wb->last))
+		wb->error = -ECANCELED;
 	if (wb->commit)
 		writer_settle(&wb->writer, wb->first, wb->last, wb->error == 0);
 	op_stop(&wb->op);

@@ -95,8 +95,9 @@ void writer_deinit(struct pager *pager)
 	list_init(&pager->spare_buffers);
 }
 
-void view_revoke_buffers(struct view *view, uint64_t first, uint64_t last)
+void view_revoke(struct view *view, uint64_t first, uint64_t last)
 {
+	bitmap_set(view->revoked, first, last);
 	list_for_each (pos, &view->buffers) {
 		struct buffer *buffer = list_entry(pos, struct buffer, link);
 
@@ -107,11 +108,40 @@ void view_revoke_buffers(struct view *view, uint64_t first, uint64_t last)
 	}
 }
 
+bool view_is_revoked(struct view *view, uint64_t first, uint64_t last)
+{
+	bool any;
+
+	pthread_mutex_lock(&view->lock);
+	any = bitmap_next_set(view->revoked, first, last) < last;
+	pthread_mutex_unlock(&view->lock);
+	return any;
+}
+
 bool writer_may(const struct writer *writer)
 {
 	if (writer->under_way >= BUFFERS_OF_WRITER)
 		return false;
 	return writer->under_way == 0 || writer->pager->n_buffers < BUFFERS_BUSY;
+}
+
+/* Under view->lock: the next run of [first, last) that is to be written. */
+static bool next_run(const struct view *view, uint64_t *first, uint64_t last, uint64_t *ret_end)
+{
+	uint64_t end;
+
+	for (;;) {
+		*first = bitmap_next_set(view->dirty, *first, last);
+		if (*first == last)
+			return false;
+		if (!bitmap_test(view->revoked, *first))
+			break;
+		*first = bitmap_next_clear(view->revoked, *first, last);
+	}
+	end = bitmap_next_clear(view->dirty, *first, last);
+	end = bitmap_next_set(view->revoked, *first, end);
+	*ret_end = end - *first > BUFFER_PAGES ? *first + BUFFER_PAGES : end;
+	return true;
 }
 
 /* ---- what became of it ------------------------------------------------------------------- */
@@ -265,6 +295,7 @@ uint64_t writer_write(struct writer *writer, uint64_t first, uint64_t last)
 
 	while (first < last) {
 		struct buffer *buffer;
+		bool more;
 
 		if (!writer_may(writer))
 			return first;
@@ -275,11 +306,8 @@ uint64_t writer_write(struct writer *writer, uint64_t first, uint64_t last)
 			return last;
 		}
 		pthread_mutex_lock(&view->lock);
-		first = bitmap_next_set(view->dirty, first, last);
-		end = bitmap_next_clear(view->dirty, first, last);
-		if (end > first + BUFFER_PAGES)
-			end = first + BUFFER_PAGES;
-		if (first < end) {
+		more = next_run(view, &first, last, &end);
+		if (more) {
 			if (writer->take) {
 				bitmap_clear(view->dirty, first, end);
 				bitmap_set(view->writing, first, end);
@@ -291,7 +319,7 @@ uint64_t writer_write(struct writer *writer, uint64_t first, uint64_t last)
 			list_append(&view->buffers, &buffer->link);
 		}
 		pthread_mutex_unlock(&view->lock);
-		if (first == end) {
+		if (!more) {
 			buffer_give(writer->pager, buffer);
 			return last;
 		}

@@ -35,6 +35,9 @@ void writer_settle(struct writer *writer, uint64_t first, uint64_t last, bool cl
 
 void writer_deinit(struct pager *pager);
 
-/* Under view->lock, any thread: writes of pages in [first, last) can't read their bytes any more, wherever they
- * are in the kernel. */
-void view_revoke_buffers(struct view *view, uint64_t first, uint64_t last);
+/* Under view->lock, any thread: no write of pages in [first, last) begins any more, and those that began can't
+ * read their bytes any more, wherever they are in the kernel. */
+void view_revoke(struct view *view, uint64_t first, uint64_t last);
+
+/* Were any of these pages revoked, and not cleaned up since? */
+bool view_is_revoked(struct view *view, uint64_t first, uint64_t last);

@@ -75,33 +75,33 @@ static void ids(void)
 	enum { IDS = 500 };
 	static char values[IDS];
 	bool model[IDS] = { false };
-	struct idmap map = { 0 };
+	struct idtable map = { 0 };
 	size_t n = 0;
 
-	check(!idmap_get(&map, 1));
-	idmap_remove(&map, 1);
-	check_is(idmap_put(&map, 0, values), -EINVAL);
+	check(!idtable_get(&map, 1));
+	idtable_remove(&map, 1);
+	check_is(idtable_put(&map, 0, values), -EINVAL);
 	for (int i = 0; i < 50000; i++) {
 		/* numbers far apart collide as well as neighbours */
 		uint64_t k = dice(IDS), id = k % 2 ? k + 1 : (k + 1) << 32 | 7;
 
 		switch (dice(3)) {
 		case 0:
-			check_is(idmap_put(&map, id, &values[k]), model[k] ? -EEXIST : 0);
+			check_is(idtable_put(&map, id, &values[k]), model[k] ? -EEXIST : 0);
 			n += !model[k];
 			model[k] = true;
 			break;
 		case 1:
-			idmap_remove(&map, id);
+			idtable_remove(&map, id);
 			n -= model[k];
 			model[k] = false;
 			break;
 		default:
-			check(idmap_get(&map, id) == (model[k] ? &values[k] : NULL));
+			check(idtable_get(&map, id) == (model[k] ? &values[k] : NULL));
 		}
 		check_is(map.n, n);
 	}
-	idmap_deinit(&map);
+	idtable_deinit(&map);
 }
 
 static void segment_map(void)
