@@ -153,6 +153,31 @@ START_TEST(adopted)
 }
 END_TEST
 
+/* Whether the kernel knows the limit that is set: valgrind keeps it to itself, and the ring asks the
+ * kernel. */
+static bool limit_is_real(void)
+{
+	struct rlimit before, limit, seen = { 0, 0 };
+	char line[256];
+	FILE *file;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur--;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	file = fopen("/proc/self/limits", "re");
+	ck_assert_ptr_nonnull(file);
+	while (fgets(line, sizeof(line), file)) {
+		unsigned long long soft;
+
+		if (sscanf(line, "Max open files %llu", &soft) == 1)
+			seen.rlim_cur = soft;
+	}
+	fclose(file);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	return seen.rlim_cur == limit.rlim_cur;
+}
+
 START_TEST(out_of_descriptors)
 {
 	struct rlimit limit, before;
@@ -198,7 +223,8 @@ int main(void)
 	tcase_add_test(tc, stale_is_replaced);
 	tcase_add_test(tc, no_socket_is_left_alone);
 	tcase_add_test(tc, adopted);
-	tcase_add_test(tc, out_of_descriptors);
+	if (limit_is_real())
+		tcase_add_test(tc, out_of_descriptors);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
