@@ -185,6 +185,10 @@ START_TEST(out_of_descriptors)
 	int fd[4], spare;
 	char byte;
 
+	if (!limit_is_real()) {
+		printf("out_of_descriptors: the limit is not the kernel's here\n");
+		return;
+	}
 	ck_assert_int_eq(listener_new(loop, path, 0666, (gid_t)-1, &ops, &listener), 0);
 	for (int i = 0; i < 4; i++)
 		fd[i] = join();
@@ -223,8 +227,7 @@ int main(void)
 	tcase_add_test(tc, stale_is_replaced);
 	tcase_add_test(tc, no_socket_is_left_alone);
 	tcase_add_test(tc, adopted);
-	if (limit_is_real())
-		tcase_add_test(tc, out_of_descriptors);
+	tcase_add_test(tc, out_of_descriptors);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
