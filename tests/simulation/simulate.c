@@ -70,7 +70,9 @@ static void run(struct world *w, uint64_t seed, uint64_t steps, bool trace)
 			world_weather(w);
 		}
 	}
-	world_quiesce(w);
+	/* Some end in the middle of everything: nothing may leak then either. */
+	if (seed % 4 != 3)
+		world_quiesce(w);
 	world_deinit(w);
 }
 
