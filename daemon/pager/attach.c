@@ -38,7 +38,8 @@ static bool is_userfaultfd(int fd)
 	return strcmp(name, "anon_inode:[userfaultfd]") == 0;
 }
 
-/* The page must be a private anonymous one, or asking for it could wait for somebody else's server. */
+/* The page must be a private anonymous one, or asking for it could wait for somebody else's
+ * server. */
 static int check_page(int maps, uint64_t address)
 {
 	struct procmap map;

@@ -3,10 +3,10 @@
 /*
  * Giving memory back: clean pages are dropped, and brought in again when they are touched.
  *
- * READ views go first, then what is clean in WRITE views: a clean page is write-protected, so nothing
- * can be lost between the look and the punch, which this thread does in one go. Never dropped is what was populated (a
- * system call may be about to use it), what is dirty, and what a device may hold: a PINNABLE
- * window has no clean page.
+ * READ views go first, then what is clean in WRITE views: a clean page is write-protected, so
+ * nothing can be lost between the look and the punch, which this thread does in one go. Never
+ * dropped is what was populated (a system call may be about to use it), what is dirty, and what a
+ * device may hold: a PINNABLE window has no clean page.
  */
 
 #include <stdlib.h>
@@ -17,8 +17,8 @@ struct drop {
 	struct op op;
 	struct job *job;
 	uint64_t wanted, dropped; /* pages */
-	uint64_t window;	  /* goes on after this one; ids are compared, windows come and go */
-	bool writes;		  /* READ views are done */
+	uint64_t window; /* goes on after this one; ids are compared, windows come and go */
+	bool writes;	 /* READ views are done */
 };
 
 static uint64_t drop_run(struct view *view, uint64_t *cursor, uint64_t most)
@@ -33,7 +33,8 @@ static uint64_t drop_run(struct view *view, uint64_t *cursor, uint64_t most)
 	last = bitmap_next_set(view->kept, first, last);
 	if (view->write) {
 		pthread_mutex_lock(&view->lock);
-		if (first < last && (bitmap_test(view->dirty, first) || bitmap_test(view->writing, first)))
+		if (first < last &&
+		    (bitmap_test(view->dirty, first) || bitmap_test(view->writing, first)))
 			last = first;
 		last = bitmap_next_set(view->dirty, first, last);
 		last = bitmap_next_set(view->writing, first, last);

@@ -5,15 +5,15 @@
  *
  * A touch of a window page is one of these:
  *
- *	blocked	  being fenced or parked: the thread waits, and is woken to touch again when the page is
- *		  granted or dead. Nothing is remembered about it here.
- *	dead	  given back, revoked, past the end of the object, or of a window that is over: SIGBUS
- *	written	  a present page that is write-protected: the granule around it becomes dirty
+ *	blocked	  being fenced or parked: the thread waits, and is woken to touch again when the
+ *		  page is granted or dead. Nothing is remembered about it here.
+ *	dead	  given back, revoked, past the end of the object, of a window that is over: SIGBUS
+ *	written	  a present page that is write-protected: its granule becomes dirty
  *	absent	  brought in if need be (fill.c), and mapped with its neighbours
  *
- * A page becomes dirty before it can be written, never after. WRITE pages are mapped write-protected
- * unless they are dirty already by that rule: because this very fault is a write, because the window
- * is PINNABLE, or because the kernel can't (then every page is dirty).
+ * A page becomes dirty before it can be written, never after. WRITE pages are mapped
+ * write-protected unless they are dirty already by that rule: because this very fault is a write,
+ * because the window is PINNABLE, or because the kernel can't (then every page is dirty).
  *
  * The neighbours that come along are those in the same state as the page itself, in one run around
  * it: an aligned block after a random touch, what follows after a sequential one. So a fault costs
@@ -120,7 +120,8 @@ static void granule(const struct pager *pager, uint64_t page, uint64_t *first, u
 		*last = start + size;
 }
 
-/* The holder emptied the page itself: what it had written is zero now, what it had not is as before. */
+/* The holder emptied the page itself: what it had written is zero now, what it had not is as
+ * before. */
 static int page_vanished(struct window *window, uint64_t page)
 {
 	struct view *view = window->view;
@@ -202,8 +203,8 @@ static int first_write(struct space *space, struct segment *segment, uint64_t pa
 
 /* The run around @page that is brought in or mapped with it. */
 static void choose_run(const struct pager *pager, struct window *window,
-		       const struct segment *segment, uint64_t page, uint64_t pages, uint64_t *ret_first,
-		       uint64_t *ret_last)
+		       const struct segment *segment, uint64_t page, uint64_t pages,
+		       uint64_t *ret_first, uint64_t *ret_last)
 {
 	const struct view *view = window->view;
 	uint64_t size = pager->config.readahead_pages, first, last;
@@ -288,7 +289,8 @@ static int absent(struct space *space, struct segment *segment, uint64_t page, u
 
 /* ---- whose is it? ------------------------------------------------------------------------ */
 
-/* Moved or grown by an event that is still to come, or mapped twice: the memory says whose it is. */
+/* Moved or grown by an event that is still to come, or mapped twice: the memory says whose it
+ * is. */
 static struct segment *adopt(struct space *space, uint64_t address)
 {
 	struct procmap map;
@@ -321,7 +323,8 @@ static int answer(struct space *space, uint64_t address, uint64_t flags)
 	uint64_t page;
 
 	if (space->maps < 0) {
-		/* A child has no seal. What it inherited it may read; what it wants to write stays protected. */
+		/* A child has no seal. What it inherited it may read; what it wants to write stays
+		 * protected. */
 		return flags & UFFD_PAGEFAULT_FLAG_WP ? 0 : fault_poison(space, address);
 	}
 	if (!segment)

@@ -3,25 +3,25 @@
 /*
  * Taking a range of a window away.
  *
- *	block	   from here on no fault on the range is served; threads that touch it wait
+ *	block	   no fault on the range is served from here on; threads that touch it wait
  *	protect	   WRITE: write-protect, and begin to write what is dirty, 1 MiB a turn
- *	settle	   wait for the writes. RETURN: a failure ends it here, and nothing was taken.
+ *	settle	   wait for the writes. RETURN: a failure ends it here, nothing was taken.
  *		   Others: what could not be written is copied into the quarantine
- *	empty	   punch the memory, 2 MiB a turn: the pages go from every mapping, wherever it is
- *	answer	   threads that wait get SIGBUS, or go on waiting until the window is granted again
+ *	empty	   punch the memory, 2 MiB a turn: the pages go from every mapping anywhere
+ *	answer	   threads that wait get SIGBUS, or wait until the window is granted again
  *
- * Emptying comes after all writing, so that a RETURN that fails has detached no page from a
- * device that was given it.
+ * Emptying comes after all writing, so that a RETURN that fails has detached no page from a device
+ * that was given it.
  *
  * A holder can keep write-protecting at EAGAIN for as long as it likes. When three quarters of the
  * time are gone the rest is done without: pages are copied as they are, and the result says so. The
- * last quarter is for the writes. At the limit force.c ends it, from whatever state, with what it finds;
- * this machine then only cleans up behind it.
+ * last quarter is for the writes. At the limit force.c ends it, from whatever state, with what it
+ * finds; this machine then only cleans up behind it.
  *
  * The pages are gone from the memory, but a holder may have put others there since (it can map its
  * memory again without userfaultfd), and of a large page that a device holds, a part survives a
- * punch of that part. Neither is ever read by us: `filled` says what is ours, and is clear. If everything is fenced
- * a survivor is got rid of by punching all of it at once.
+ * punch of that part. Neither is ever read by us: `filled` says what is ours, and is clear. If
+ * everything is fenced a survivor is got rid of by punching all of it at once.
  */
 
 #include <errno.h>
@@ -53,6 +53,7 @@ static void finish(struct fence *fence)
 	struct window *window = fence->window;
 
 	op_stop(&fence->op);
+	COUNT(pager, fences, 1);
 	turn_end(window, &fence->turn);
 	pager->n_ops--;
 	fence_done(pager, fence->job, &fence->result);
@@ -255,7 +256,7 @@ static void answer(struct fence *fence)
 
 /* ---- the machine ------------------------------------------------------------------------- */
 
-/* True when the time is up. Another thread ends it then; here it is looked after until that is done. */
+/* True when the time is up. Another thread ends it then; here it is looked after meanwhile. */
 static bool time_is_up(struct fence *fence)
 {
 	uint64_t limit = fence->job->job.limit, now = loop_now();
@@ -284,7 +285,7 @@ static void step(struct op *op)
 		return;
 	if (over && fence->phase < PHASE_EMPTY) {
 		shut(fence);
-		/* nothing of the range is to be written any more; buffers come back by themselves */
+		/* buffers that were revoked come back by themselves */
 		if (fence->writer.under_way)
 			return;
 		fence->phase = PHASE_EMPTY;
@@ -325,8 +326,8 @@ void fence_start(struct pager *pager, struct job *job)
 
 	if (!window)
 		nothing.error = -EINVAL;
-	if (!window || !window_pages(window, job->job.start, job->job.end, &fence->first,
-				     &fence->last)) {
+	if (!window ||
+	    !window_pages(window, job->job.start, job->job.end, &fence->first, &fence->last)) {
 		fence_done(pager, job, &nothing);
 		return;
 	}

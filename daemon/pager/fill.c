@@ -3,18 +3,18 @@
 /*
  * Bringing pages in: from the object into the memory.
  *
- * What the page cache has is read and written on the spot (a read into a buffer and a write into the
- * memory is cheaper than a read into a mapping of it). What it has not is read by the loop, while faults go on
- * being served; such a fill is under way, and threads that touch its pages meanwhile just wait.
- * When it is over, its pages are mapped for the window that asked and everybody else is woken to
- * touch again.
+ * What the page cache has is read and written on the spot (a read into a buffer and a write into
+ * the memory is cheaper than a read into a mapping of it). What it has not is read by the loop,
+ * while faults go on being served; such a fill is under way, and threads that touch its pages
+ * meanwhile just wait. When it is over, its pages are mapped for the window that asked and
+ * everybody else is woken to touch again.
  *
- * Nothing past the limit (the end of the grant, of the object, or where a read came short) ever gets
- * into the memory; the rest of the last page is zero.
+ * Nothing past the limit (the end of the grant, of the object, or where a read came short) ever
+ * gets into the memory; the rest of the last page is zero.
  *
- * A fill is *stale* when its pages were taken away while it was under way: what it brings may be old, and is
- * thrown away. Fills are bounded, in all and for each object, so that one slow disk does not hold up
- * another; who gets none is told -EAGAIN.
+ * A fill is *stale* when its pages were taken away while it was under way: what it brings may be
+ * old, and is thrown away. Fills are bounded, in all and for each object, so that one slow disk
+ * does not hold up another; who gets none is told -EAGAIN.
  */
 
 #include <errno.h>
@@ -90,9 +90,9 @@ static struct segment *segment_of(struct window *window, uint64_t first, uint64_
 	return NULL;
 }
 
-/* Where CONTINUE can't write-protect, COPY can: it puts a page into the memory and maps it protected.
- * For that the memory must not have the page; one that the holder left there is taken out. Returns the pages it
- * did, from the first on. */
+/* Where CONTINUE can't write-protect, COPY can: it puts a page into the memory and maps it
+ * protected. For that the memory must not have the page; one that the holder left there is taken
+ * out. Returns the pages it did, from the first on. */
 static uint64_t copy_in(struct window *window, const struct segment *segment, uint64_t first,
 			const uint8_t *buffer, uint64_t pages)
 {
@@ -247,12 +247,13 @@ static void finish(struct fill *fill, int error)
 	pager->n_fills--;
 	view->object->reads--;
 	if (!error && !fill->stale && fill->got > 0)
-		error = bring(fill->window, view, fill->first, fill->buffer, fill->got, fill->waiter,
-			      &mapped, &pages);
+		error = bring(fill->window, view, fill->first, fill->buffer, fill->got,
+			      fill->waiter, &mapped, &pages);
 	if (fill->window && !fill->stale && !fill->window->space->lost) {
 		if (pages > 0 && !mapped)
 			map_for_window(fill, fill->first + pages);
-		else if (error && error != -EAGAIN && fill->last - fill->first == 1 && !fill->waiter)
+		else if (error && error != -EAGAIN && fill->last - fill->first == 1 &&
+			 !fill->waiter)
 			poison_for_window(fill);
 	}
 	wake_all(view, fill->first, fill->last);

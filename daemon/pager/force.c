@@ -4,11 +4,11 @@
  * Ending a fence at once, from a thread that waits for nobody.
  *
  * The pager's thread works in the address spaces of its clients, and there it may get stuck. What a
- * breaker waits for must not depend on that. So every fence is in a registry from the moment
- * it was submitted, and this thread can end each of them with nothing but the window's view:
+ * breaker waits for must not depend on that. So every fence is in a registry from the moment it was
+ * submitted, and this thread can end each of them with nothing but the window's view:
  *
- *	- no write of the range begins any more, and the buffers of those under way are made unreadable,
- *	  so none of them lands later;
+ *	- no write of the range begins any more, and the buffers of those under way are made
+ *	  unreadable, so none of them lands later;
  *	- pages that were written and not clean are copied into the quarantine, as they are;
  *	- the memory is emptied.
  *
@@ -59,6 +59,8 @@ static void tell(struct pager *pager, struct job *job, const struct pager_event 
 	event->quarantine_end = result->quarantine_end;
 	if (result->quarantined)
 		COUNT(pager, quarantines, 1);
+	if (result->fence == PAGER_FENCE_TORN_POSSIBLE)
+		COUNT(pager, torn, 1);
 	job->over = true;
 	queue_push(&pager->events, &job->done->link);
 	job->done = NULL;

@@ -5,9 +5,9 @@
  *
  * A seal is its holder's, not its children's. But a child inherits the mappings, and a range that
  * nobody serves is filled with zeros, which would end up in memory that the parent reads. So the
- * child's userfaultfd is kept for as long as its address space lives, and every touch of something absent is SIGBUS. What
- * is present the child may read, like any memory it inherited; WRITE windows are write-protected in it, so that nothing
- * changes behind the parent's back.
+ * child's userfaultfd is kept for as long as its address space lives, and every touch of something
+ * absent is SIGBUS. What is present the child may read, like any memory it inherited; WRITE windows
+ * are write-protected in it, so that nothing changes behind the parent's back.
  *
  * Children cost a descriptor each. Of one parent only so many are kept; those beyond are poisoned
  * at once, as far as that goes in bounded time, and let go.
@@ -18,8 +18,8 @@
 
 #define CHILDREN_MAX 64
 
-/* Empty entries of [start, end); present ones are skipped one by one. False when the budget is spent or the
- * space does not answer. */
+/* Empty entries of [start, end); present ones are skipped one by one. False when the budget is
+ * spent or the space does not answer. */
 static bool poison_range(struct space *space, uint64_t start, uint64_t end, uint64_t *budget)
 {
 	while (start < end) {

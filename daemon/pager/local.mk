@@ -13,6 +13,8 @@ noinst_LTLIBRARIES += %D%/libpager.la
 	%D%/fork.c \
 	%D%/idmap.c \
 	%D%/idmap.h \
+	%D%/object.c \
+	%D%/ops.c \
 	%D%/pager.c \
 	%D%/pager.h \
 	%D%/populate.c \
@@ -26,6 +28,7 @@ noinst_LTLIBRARIES += %D%/libpager.la
 	%D%/segments.h \
 	%D%/space.c \
 	%D%/state.h \
+	%D%/thread.c \
 	%D%/uffd.c \
 	%D%/uffd.h \
 	%D%/view.c \

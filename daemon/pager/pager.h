@@ -4,8 +4,8 @@
 /*
  * The pager: fills windows with the bytes of objects, writes them back, and takes windows away.
  *
- * It is a thread of its own with its own io_uring, so that a slow disk or a stuck address space never
- * delays the control thread. Jobs go in with pager_submit(), what became of them comes out of
+ * It is a thread of its own with its own io_uring, so that a slow disk or a stuck address space
+ * never delays the control thread. Jobs go in with pager_submit(), what became of them comes out of
  * pager_next() on the control thread, when pager_get_fd() polls readable. It decides nothing: which
  * window is to be fenced, and when, it is told.
  *
@@ -100,7 +100,8 @@ struct pager_event {
 	enum pager_fence fence;
 	uint64_t quarantined;  /* bytes that could not be written */
 	int quarantine_errno;  /* positive */
-	int quarantine_fd;     /* read-only memory, byte n is the object's start + n; else -1 */
+	int quarantine_fd;     /* read-only memory, byte n is the object's quarantine_start + n, what
+				  was not written there is a hole; else -1 */
 	uint64_t quarantine_start, quarantine_end;
 };
 

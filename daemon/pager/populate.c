@@ -4,8 +4,8 @@
  * Populating: pages are brought in and mapped before they are touched, so that system calls find
  * them. For writing they are dirty from then on, and stay writable until they are returned.
  *
- * A turn does one run of pages. What is being fenced, or was, is not populated: -EBUSY while it is parked
- * or on its way, -EFAULT when it is over, past the end of the object or not mapped.
+ * A turn does one run of pages. What is being fenced, or was, is not populated: -EBUSY while it is
+ * parked or on its way, -EFAULT when it is over, past the end of the object or not mapped.
  */
 
 #include <errno.h>
@@ -68,8 +68,8 @@ static int map(struct populate *populate, uint64_t first, uint64_t last)
 	struct window *window = populate->window;
 	struct view *view = window->view;
 	bool write = populate->job->job.write;
-	bool open = view->write &&
-		    (write || window->pinnable || !window->pager->kernel.wp_continue);
+	bool open =
+		view->write && (write || window->pinnable || !window->pager->kernel.wp_continue);
 	int r;
 
 	if (open) {
@@ -224,7 +224,8 @@ void populate_start(struct pager *pager, struct job *job)
 	populate->window = window;
 	window->users++;
 	pager->n_ops++;
-	if (!window_pages(window, job->job.start, job->job.end, &populate->cursor, &populate->last)) {
+	if (!window_pages(window, job->job.start, job->job.end, &populate->cursor,
+			  &populate->last)) {
 		finish(populate, 0);
 		return;
 	}

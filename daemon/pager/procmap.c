@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * /proc/PID/maps, by question (PROCMAP_QUERY, Linux 6.11) where there is such a thing, else by reading
- * all of it. An open descriptor stays with the address space it was opened for: after an exec or
- * with a new process of that number it says -ESRCH, never something about a stranger.
+ * /proc/PID/maps, by question (PROCMAP_QUERY, Linux 6.11) where there is such a thing, else by
+ * reading all of it. An open descriptor stays with the address space it was opened for: after an
+ * exec or with a new process of that number it says -ESRCH, never something about a stranger.
  *
  * The answer is true at the time of asking only. Nothing that must hold afterwards is built on it.
  */

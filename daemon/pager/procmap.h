@@ -19,8 +19,10 @@ struct procmap {
 
 bool procmap_has_query(void);
 
-/* A descriptor of the address space that @pid has now, to be asked for as long as that lives. -errno. */
+/* A descriptor of the address space that @pid has now, to be asked for as long as that lives.
+ * -errno. */
 int procmap_open(pid_t pid);
 
-/* The mapping that contains @address: 0. -ENOENT: there is none, -ESRCH: no address space any more. */
+/* The mapping that contains @address: 0. -ENOENT: there is none, -ESRCH: no address space any
+ * more. */
 int procmap_find(int fd, uint64_t address, struct procmap *ret);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The quarantine of one fence: memory with exactly the pages that were dirty, holes elsewhere, sealed
- * against everything and handed out read-only. Byte n of it is the byte n after the first of them.
+ * The quarantine of one fence: memory with exactly the pages that were dirty, holes elsewhere,
+ * sealed against everything and handed out read-only. Byte n of it is the byte n after the first of
+ * them.
  *
- * It is filled by copying through a small buffer, without allocating, because it runs when
- * things have gone wrong; and under the view's lock only for as long as it takes to find the next
- * run. If the memory itself can't be had the bytes are lost, and the result says how many there were.
+ * It is filled by copying through a small buffer, without allocating, because it runs when things
+ * have gone wrong; and under the view's lock only for as long as it takes to find the next run. If
+ * the memory itself can't be had the bytes are lost, and the result says how many there were.
  */
 
 #include "daemon/pager/quarantine.h"

@@ -5,8 +5,9 @@
  *
  * It follows what the kernel tells of munmap and mremap, so a window may be in many pieces, or
  * nowhere. It is a sorted array of pointers: a search is a bisection that begins where the last one
- * ended, and the number of pieces is bounded by the mappings a process may have. Segments of windows
- * that are over stay, without an owner, because the range stays registered and a touch of it wants an answer.
+ * ended, and the number of pieces is bounded by the mappings a process may have. Segments of
+ * windows that are over stay, without an owner, because the range stays registered and a touch of
+ * it wants an answer.
  *
  * It is allowed to know less than there is (an address that nobody knows is looked up anew when it
  * is touched), never more.
@@ -110,7 +111,8 @@ static void drop_at(struct segments *segments, size_t i, size_t n)
 	take_out(segments, i, n);
 }
 
-/* Makes @at a boundary if it lies within a segment; without memory for that, what lies above it is forgotten. */
+/* Makes @at a boundary if it lies within a segment; without memory for that, what lies above it is
+ * forgotten. */
 static void split(struct segments *segments, uint64_t at)
 {
 	size_t i = lower(segments, at);

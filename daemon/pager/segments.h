@@ -13,8 +13,8 @@
 struct window;
 
 struct segment {
-	uint64_t start, end; /* addresses */
-	uint64_t offset;     /* in the window's memory, of start */
+	uint64_t start, end;   /* addresses */
+	uint64_t offset;       /* in the window's memory, of start */
 	struct window *window; /* NULL: of a window that is over; still registered */
 	struct list link;      /* in the window's list */
 };
@@ -33,8 +33,8 @@ struct segment *segments_find(struct segments *segments, uint64_t address);
 /* The first that ends after @address, or NULL. */
 struct segment *segments_after(struct segments *segments, uint64_t address);
 
-/* Takes the place of whatever was there. Links into @link_to if that is not NULL. -ENOMEM: nothing was
- * changed. */
+/* Takes the place of whatever was there. Links into @link_to if that is not NULL. -ENOMEM: nothing
+ * was changed. */
 int segments_insert(struct segments *segments, uint64_t start, uint64_t end, uint64_t offset,
 		    struct window *window, struct list *link_to);
 

@@ -5,12 +5,14 @@
  *
  * One turn reads a batch of messages, applies what they tell about the address space (munmap,
  * mremap, fork) and only then serves the faults among them, because the kernel gives out faults
- * first, though they may have come after. What could not be served because the address space was changing is tried
- * again in the next turn, not before the kernel has told of the change or some time went by.
+ * first, though they may have come after. What could not be served because the address space was
+ * changing is tried again in the next turn, not before the kernel has told of the change or some
+ * time went by.
  *
  * The descriptor is shared with a client that may be hostile. It is read without waiting whatever
  * its flags are; it says POLLERR while they are wrong, and is then left alone for a while. The
- * client waits in munmap, mremap, madvise and fork until we have read of it, so nothing here waits for a client.
+ * client waits in munmap, mremap, madvise and fork until we have read of it, so nothing here waits
+ * for a client.
  */
 
 #include <errno.h>
@@ -217,17 +219,18 @@ static void retry_deferred(struct space *space, uint64_t now)
 		fault_serve(space, again[i].address, again[i].flags);
 	space->tries = space->n_deferred ? space->tries + 1 : 0;
 	pause = RETRY_NSEC << (space->tries < 5 ? space->tries : 5);
-	space->retry_at = space->n_deferred ? now + (pause < RETRY_MAX_NSEC ? pause : RETRY_MAX_NSEC) : 0;
+	space->retry_at =
+		space->n_deferred ? now + (pause < RETRY_MAX_NSEC ? pause : RETRY_MAX_NSEC) : 0;
 }
 
-bool space_turn(struct space *space, uint64_t now)
+int space_turn(struct space *space, uint64_t now)
 {
 	struct pager *pager = space->pager;
 	struct uffd_msg *messages = pager->messages;
 	int n, events = 0;
 
 	if (space->lost)
-		return false;
+		return 0;
 	n = uffd_read(space->uffd, messages, MESSAGES_AT_ONCE);
 	if (n < 0) {
 		/* a fork that we have no descriptor left for: it waits, and so does its parent */
@@ -253,5 +256,5 @@ bool space_turn(struct space *space, uint64_t now)
 	}
 	if (space->n_deferred && !space->retry_at)
 		space->retry_at = now + RETRY_NSEC;
-	return n > 0;
+	return n;
 }

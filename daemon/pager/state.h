@@ -39,8 +39,8 @@ struct pager;
 
 /* ---- operations -------------------------------------------------------------------------- */
 
-/* step() does a bounded piece of work, and says by op_again() or op_sleep() when the next is due; if it
- * says nothing it waits for a completion that will say it. */
+/* step() does a bounded piece of work, and says by op_again() or op_sleep() when the next is due;
+ * if it says nothing it waits for a completion that will say it. */
 struct op {
 	void (*step)(struct op *op);
 	struct pager *pager;
@@ -53,6 +53,12 @@ void op_again(struct op *op);
 void op_sleep(struct op *op, uint64_t until);
 void op_stop(struct op *op);
 
+/* Runs what can run; false if nothing could. */
+bool ops_run(struct pager *pager, uint64_t now);
+
+/* When the next one that sleeps wakes up. */
+uint64_t ops_deadline(const struct pager *pager);
+
 /* ---- objects ----------------------------------------------------------------------------- */
 
 struct object {
@@ -60,7 +66,7 @@ struct object {
 	uint64_t id, size;
 	int fd;
 	bool writable, anonymous;
-	bool closed;	   /* goes with its last view */
+	bool closed;	    /* goes with its last view */
 	unsigned int users; /* views */
 	unsigned int reads; /* queued now */
 	struct list views;
@@ -76,7 +82,7 @@ struct space {
 	uint64_t id; /* 0: of a child */
 	struct pager *pager;
 	int uffd;
-	int maps; /* procmap; -1: of a child */
+	int maps;    /* procmap; -1: of a child */
 	int process; /* pidfd, or -1 */
 	struct loop_poll poll, process_poll;
 	struct list link;	/* in pager->spaces or ->children */
@@ -85,11 +91,11 @@ struct space {
 	struct segments segments;
 	struct deferred deferred[DEFERRED_MAX];
 	unsigned int n_deferred, n_children, users;
-	unsigned int tries;	/* in a row that the deferred ones were deferred again */
-	uint64_t retry_at;	/* for the deferred; 0: none */
-	uint64_t busy_until;	/* looked at without being told until then */
-	uint64_t quiet_until;	/* not looked at until then: its owner plays with the flags */
-	struct space *parent;	/* of a child; NULL once that is gone */
+	unsigned int tries;   /* in a row that the deferred ones were deferred again */
+	uint64_t retry_at;    /* for the deferred; 0: none */
+	uint64_t busy_until;  /* looked at without being told until then */
+	uint64_t quiet_until; /* not looked at until then: its owner plays with the flags */
+	struct space *parent; /* of a child; NULL once that is gone */
 	struct notice *lost_notice;
 	bool lost, closed;
 };
@@ -104,7 +110,8 @@ struct window {
 	bool pinnable, closed;
 	unsigned int users; /* operations, and being open */
 	uint64_t next_page; /* a fault there is a sequential one */
-	/* one bit a page; blocked: no fault is served; then parked, dead, or neither: being fenced */
+	/* one bit a page; blocked: no fault is served; then parked, dead, or neither: being
+	 * fenced */
 	uint64_t *blocked, *parked, *dead;
 	struct list segments;
 	struct list space_link, view_link;
@@ -118,7 +125,8 @@ struct counters {
 		pages_punched, fences, torn, quarantines, reads_cached, reads_queued, window_bytes;
 };
 
-#define COUNT(pager, what, n) atomic_fetch_add_explicit(&(pager)->counters.what, (n), memory_order_relaxed)
+#define COUNT(pager, what, n)                                                                      \
+	atomic_fetch_add_explicit(&(pager)->counters.what, (n), memory_order_relaxed)
 
 struct pager {
 	struct pager_config config;
@@ -138,7 +146,7 @@ struct pager {
 	struct list spaces, children, ready;
 	struct list runnable, sleeping;
 	unsigned int n_ops; /* under way, of jobs */
-	uint64_t look_at; /* when spaces are asked next whether they live */
+	uint64_t look_at;   /* when spaces are asked next whether they live */
 
 	/* Windows come and go under this lock, which other threads take to look one up. */
 	pthread_mutex_t tables;
@@ -156,10 +164,25 @@ struct pager {
 	unsigned int n_fills, n_spare_fills, n_buffers, n_spare_buffers;
 };
 
-/* ---- pager.c: the ends of jobs ----------------------------------------------------------- */
+/* ---- thread.c ---------------------------------------------------------------------------- */
+
+struct start { /* what pager_new() waits for */
+	struct pager *pager;
+	pthread_mutex_t lock;
+	pthread_cond_t started;
+	bool done;
+	int result;
+};
+void *pager_thread(void *start);
 
 /* Tells the event of @job (not of a fence) and frees it. */
 void job_done(struct pager *pager, struct job *job, int error, uint64_t value);
+
+/* ---- object.c ---------------------------------------------------------------------------- */
+
+int object_open(struct pager *pager, struct pager_job *job);
+int object_close(struct pager *pager, uint64_t id);
+int object_resized(struct pager *pager, uint64_t id, uint64_t size);
 
 /* ---- window.c ---------------------------------------------------------------------------- */
 
@@ -182,12 +205,15 @@ int window_protect(struct window *window, uint64_t first, uint64_t last);   /* 0
 int window_unprotect(struct window *window, uint64_t first, uint64_t last); /* 0, UFFD_AGAIN */
 void window_wake(struct window *window, uint64_t first, uint64_t last);
 
+/* ---- ops.c ------------------------------------------------------------------------------- */
+
 /* Operations of a window that exclude each other. */
 struct turn {
 	struct list link;
 	struct op *op;
 };
-void turn_take(struct window *window, struct turn *turn, struct op *op); /* op runs when it is its turn */
+void turn_take(struct window *window, struct turn *turn,
+	       struct op *op); /* op runs when it is its turn */
 void turn_end(struct window *window, struct turn *turn);
 
 /* ---- attach.c, space.c ------------------------------------------------------------------- */
@@ -199,8 +225,9 @@ void space_close(struct space *space);
 void space_unuse(struct space *space);
 void space_lost(struct space *space);
 
-/* Reads what is there and serves it. True if there was anything. */
-bool space_turn(struct space *space, uint64_t now);
+/* Reads what is there and serves it. How many messages; fewer than MESSAGES_AT_ONCE: that was
+ * all. */
+int space_turn(struct space *space, uint64_t now);
 
 /* Is it still alive? */
 void space_look(struct space *space);
@@ -211,7 +238,8 @@ void space_ready(struct space *space);
 /* @uffd is the child's, ours to keep. */
 void space_forked(struct space *parent, int uffd);
 
-/* SIGBUS for what was never touched of the segments, at most @budget pages; then everybody is woken. */
+/* SIGBUS for what was never touched of the segments, at most @budget pages; then everybody is
+ * woken. */
 void space_poison(struct space *space, const struct segments *segments, uint64_t budget);
 
 /* ---- fault.c ----------------------------------------------------------------------------- */
@@ -231,9 +259,9 @@ int fault_poison(struct space *space, uint64_t address);
 /* Where the bytes of @view end now, as an offset of the object. */
 uint64_t view_limit(const struct view *view);
 
-/* Brings [first, last) in, none of which is filled or being filled, all before the limit: 0, one of the
- * answers below, or -errno. -EAGAIN: not now. A @waiter is run when it came later, and finds in *ret_error what became
- * of it. */
+/* Brings [first, last) in, none of which is filled or being filled, all before the limit: 0, one of
+ * the answers below, or -errno. -EAGAIN: not now. A @waiter is run when it came later, and finds in
+ * *ret_error what became of it. */
 enum fill_answer {
 	FILL_LATER = 1, /* it is on its way; threads that wait for it will be woken */
 	FILL_MAPPED,	/* it is mapped already */

@@ -3,9 +3,10 @@
 /*
  * Wrappers of the userfaultfd ioctls, and what this kernel offers.
  *
- * An ioctl that stopped half-way fails with EAGAIN and has a positive count in its result field; one
- * that did nothing has a negative errno or zero there. Both forms are folded into "so far, and why no further",
- * by going on after each partial success until there is an answer or nothing is left.
+ * An ioctl that stopped half-way fails with EAGAIN and has a positive count in its result field;
+ * one that did nothing has a negative errno or zero there. Both forms are folded into "so far, and
+ * why no further", by going on after each partial success until there is an answer or nothing is
+ * left.
  *
  * Nothing here remembers anything but what the kernel was found to offer, once.
  */
@@ -78,7 +79,8 @@ int uffd_wake(int uffd, uint64_t start, uint64_t length)
 	return ioctl(uffd, UFFDIO_WAKE, &range) < 0 ? answer_of(errno) : 0;
 }
 
-/* What a call that returned @r with @result in its field means; adds progress to *done. 0: go on. */
+/* What a call that returned @r with @result in its field means; adds progress to *done. 0: go
+ * on. */
 static int settle(int r, int64_t result, uint64_t *done)
 {
 	int error = errno;
@@ -175,7 +177,8 @@ int uffd_read(int uffd, struct uffd_msg *messages, size_t n)
 
 int uffd_alive(int uffd)
 {
-	/* Nothing of ours is at the top of the stack; protecting more than is needed would be harmless. */
+	/* Nothing of ours is at the top of the stack; protecting more than is needed would be
+	 * harmless. */
 	int r = uffd_protect(uffd, STACK_TOP, PAGE_BYTES, UFFDIO_WRITEPROTECT_MODE_WP);
 
 	return r == UFFD_LOST ? r : 0;

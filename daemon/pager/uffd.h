@@ -16,7 +16,8 @@
 #define PAGE_SHIFT 12
 #define PAGE_BYTES 4096ull
 
-/* Newer than the oldest headers we build with; whether the kernel has them is found out by trying. */
+/* Newer than the oldest headers we build with; whether the kernel has them is found out by
+ * trying. */
 #ifndef UFFD_FEATURE_POISON
 #define UFFD_FEATURE_POISON (1 << 14)
 #endif

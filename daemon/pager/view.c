@@ -6,11 +6,12 @@
  * A memfd is born 0400 and given to a uid that no client has, or its holder could open it anew, for
  * writing, through /proc. A WRITE view is its one holder's alone (a punch needs a writable
  * descriptor, so two of them could empty each other's pages) and can't be resized. A READ view is
- * shared by windows of the same range and right, each of which has a read-only description of its own; it is cut to
- * nothing when its last window is gone, so that every mapping of it anywhere gives SIGBUS.
+ * shared by windows of the same range and right, each of which has a read-only description of its
+ * own; it is cut to nothing when its last window is gone, so that every mapping of it anywhere
+ * gives SIGBUS.
  *
- * `users` counts what needs the view and its object on the pager's thread; `references` keeps the memory
- * for the thread that forces fences, and may be dropped by it last.
+ * `users` counts what needs the view and its object on the pager's thread; `references` keeps the
+ * memory for the thread that forces fences, and may be dropped by it last.
  */
 
 #include "daemon/pager/view.h"
@@ -140,8 +141,9 @@ int view_get(struct pager *pager, struct object *object, uint64_t start, uint64_
 	if (!write) {
 		list_for_each (pos, &object->views) {
 			view = list_entry(pos, struct view, link);
-			if (view->write || view->spent || view->start != start || view->end != end ||
-			    view->right != right || view->n_windows >= pager->config.max_mappers)
+			if (view->write || view->spent || view->start != start ||
+			    view->end != end || view->right != right ||
+			    view->n_windows >= pager->config.max_mappers)
 				continue;
 			view_use(view);
 			*ret = view;
@@ -183,7 +185,8 @@ int view_lend(const struct view *view)
 	char path[32];
 	int fd;
 
-	/* A description of its own: on a shared one the holder could set O_APPEND under our feet. */
+	/* A description of its own: on a shared one the holder could set O_APPEND under our
+	 * feet. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", view->memory);
 	fd = open(path, (view->write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;

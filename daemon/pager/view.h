@@ -33,19 +33,20 @@ struct view {
 	struct list fills;   /* under way */
 	struct list waiters; /* operations that wait for somebody's fill: struct turn */
 
-	/* One bit a page. The memory itself is never asked: its holder can leave zero pages there. */
+	/* One bit a page. The memory itself is never asked: its holder can leave zero pages
+	 * there. */
 	uint64_t *filled, *filling;
 	uint64_t *kept; /* populated: not to be dropped, and with dirty not to be protected */
 
 	/* Under the lock, which is never held over anything that can wait for somebody else. */
 	pthread_mutex_t lock;
 	uint64_t *dirty, *writing; /* WRITE; writing: in buffers, not known to have arrived */
-	uint64_t *revoked;	   /* by force: never to be written, until its fence has cleaned up */
-	struct list buffers;	   /* of pages that are being written */
+	uint64_t *revoked;   /* by force: never to be written, until its fence has cleaned up */
+	struct list buffers; /* of pages that are being written */
 };
 
-/* For a window of [start, end): a new view, or one shared with others of the same range and right. Counts
- * as used. */
+/* For a window of [start, end): a new view, or one shared with others of the same range and right.
+ * Counts as used. */
 int view_get(struct pager *pager, struct object *object, uint64_t start, uint64_t end, bool write,
 	     uint64_t right, struct view **ret);
 void view_use(struct view *view);

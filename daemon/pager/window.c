@@ -3,11 +3,8 @@
 /*
  * Windows: opening, registering where the client mapped them, closing.
  *
- * A window that is closed leaves its segments behind without an owner (a touch of them is SIGBUS), and
- * its struct goes when the last operation on it has ended.
- *
- * Operations on one window that would disturb each other (flush, commit, fence) take turns, in the order in
- * which they were submitted.
+ * A window that is closed leaves its segments behind without an owner (a touch of them is SIGBUS),
+ * and its struct goes when the last operation on it has ended.
  */
 
 #include <errno.h>
@@ -292,9 +289,10 @@ static int protect(struct space *space, uint64_t start, uint64_t length)
 	int r = uffd_protect(space->uffd, start, length, UFFDIO_WRITEPROTECT_MODE_WP);
 
 	/* a hole in the range stops it early; page by page the rest is reached */
-	for (uint64_t at = 0; r == UFFD_MOVED && length > PAGE_BYTES && at < length; at += PAGE_BYTES)
-		if (uffd_protect(space->uffd, start + at, PAGE_BYTES, UFFDIO_WRITEPROTECT_MODE_WP) ==
-		    UFFD_AGAIN)
+	for (uint64_t at = 0; r == UFFD_MOVED && length > PAGE_BYTES && at < length;
+	     at += PAGE_BYTES)
+		if (uffd_protect(space->uffd, start + at, PAGE_BYTES,
+				 UFFDIO_WRITEPROTECT_MODE_WP) == UFFD_AGAIN)
 			return UFFD_AGAIN;
 	return only_again(space, r);
 }
@@ -323,27 +321,4 @@ int window_unprotect(struct window *window, uint64_t first, uint64_t last)
 void window_wake(struct window *window, uint64_t first, uint64_t last)
 {
 	window_each(window, first, last, wake);
-}
-
-/* ---- turns ------------------------------------------------------------------------------- */
-
-void turn_take(struct window *window, struct turn *turn, struct op *op)
-{
-	turn->op = op;
-	list_init(&turn->link);
-	list_append(&window->line, &turn->link);
-	window->users++;
-	if (list_first(&window->line) == &turn->link)
-		op_again(op);
-}
-
-void turn_end(struct window *window, struct turn *turn)
-{
-	struct list *next;
-
-	list_unlink(&turn->link);
-	next = list_first(&window->line);
-	if (next)
-		op_again(list_entry(next, struct turn, link)->op);
-	window_unuse(window);
 }

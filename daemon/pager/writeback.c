@@ -3,15 +3,16 @@
 /*
  * Flush and commit.
  *
- * Slice by slice: write-protect what is dirty, copy it out, write it. Threads of the holder go on; the
- * first write to a protected page makes it dirty anew, and belongs to the next flush or commit. Pages that were populated for writing
- * stay writable (system calls on them must not fail) and are copied as they are; they stay dirty.
+ * Slice by slice: write-protect what is dirty, copy it out, write it. Threads of the holder go on;
+ * the first write to a protected page makes it dirty anew, and belongs to the next flush or commit.
+ * Pages that were populated for writing stay writable (system calls on them must not fail) and are
+ * copied as they are; they stay dirty.
  *
- * A commit ends with one fdatasync, and only then are its pages clean: until that they are `writing`,
- * and any failure makes all of them dirty again. Syncing once more without writing once more could report success
- * about bytes that the kernel has given up. A flush makes nothing clean: its caller cannot know
- * whether a device is still at work on a page, which write-protection does not see. Only the holder
- * can, when it commits.
+ * A commit ends with one fdatasync, and only then are its pages clean: until that they are
+ * `writing`, and any failure makes all of them dirty again. Syncing once more without writing once
+ * more could report success about bytes that the kernel has given up. A flush makes nothing clean:
+ * its caller cannot know whether a device is still at work on a page, which write-protection does
+ * not see. Only the holder can, when it commits.
  */
 
 #include <errno.h>
@@ -77,7 +78,8 @@ static int protect_dirty(struct writeback *wb, uint64_t first, uint64_t last)
 		uint64_t end;
 		int r;
 
-		/* only this thread sets dirty bits; others may clear some, which does no harm here */
+		/* only this thread sets dirty bits; others may clear some, which does no harm
+		 * here */
 		pthread_mutex_lock(&view->lock);
 		first = bitmap_next_set(view->dirty, first, last);
 		end = bitmap_next_clear(view->dirty, first, last);

@@ -3,10 +3,10 @@
 /*
  * Writing pages to the object.
  *
- * The bytes are copied out of the memory into a buffer and written from there: what the holder, or a
- * device, does to the page meanwhile is not torn into the write. A page that is being written is
- * `writing`, one that was written again meanwhile is dirty too; a write that failed makes
- * what it did not write dirty again, so nothing is ever forgotten.
+ * The bytes are copied out of the memory into a buffer and written from there: what the holder, or
+ * a device, does to the page meanwhile is not torn into the write. A page that is being written is
+ * `writing`, one that was written again meanwhile is dirty too; a write that failed makes what it
+ * did not write dirty again, so nothing is ever forgotten.
  *
  * The object is never extended: bytes past the grant, the size we were told or the size it has are
  * dropped, as a mapping drops them.
@@ -202,8 +202,7 @@ static int queue_write(struct buffer *buffer)
 	struct pager *pager = buffer->writer->pager;
 
 	return loop_write(pager->loop, &buffer->op, buffer->view->object->fd,
-			  buffer->bytes + buffer->done,
-			  (unsigned int)(buffer->size - buffer->done),
+			  buffer->bytes + buffer->done, (unsigned int)(buffer->size - buffer->done),
 			  buffer->offset + buffer->done);
 }
 
@@ -231,9 +230,9 @@ static void written(struct loop_op *op, int result)
 static int write_now(struct buffer *buffer)
 {
 	while (buffer->done < buffer->size) {
-		ssize_t n = pwrite(buffer->view->object->fd, buffer->bytes + buffer->done,
-				   buffer->size - buffer->done,
-				   (off_t)(buffer->offset + buffer->done));
+		ssize_t n =
+			pwrite(buffer->view->object->fd, buffer->bytes + buffer->done,
+			       buffer->size - buffer->done, (off_t)(buffer->offset + buffer->done));
 
 		if (n < 0 && errno == EINTR)
 			continue;

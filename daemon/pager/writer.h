@@ -15,16 +15,16 @@ struct view;
 struct writer {
 	struct pager *pager;
 	struct view *view;
-	struct op *op;	  /* runs when a write has ended */
+	struct op *op; /* runs when a write has ended */
 	bool take;	  /* dirty pages become `writing`; else they stay dirty */
-	bool settle;	  /* ... and are clean once they are written, without waiting for writer_settle() */
+	bool settle;	  /* ... and clean once they are written, without writer_settle() */
 	unsigned int under_way;
 	int error; /* the first one */
 	uint64_t bytes;
 };
 
-/* Begins to write what is dirty in [first, last), which can't be written by its holder just now. As much
- * as there are buffers for: returns where it stopped. */
+/* Begins to write what is dirty in [first, last), which can't be written by its holder just now. As
+ * much as there are buffers for: returns where it stopped. */
 uint64_t writer_write(struct writer *writer, uint64_t first, uint64_t last);
 
 /* Room for more? If not the operation is run when there is. */
@@ -35,8 +35,8 @@ void writer_settle(struct writer *writer, uint64_t first, uint64_t last, bool cl
 
 void writer_deinit(struct pager *pager);
 
-/* Under view->lock, any thread: no write of pages in [first, last) begins any more, and those that began can't
- * read their bytes any more, wherever they are in the kernel. */
+/* Under view->lock, any thread: no write of pages in [first, last) begins any more, and those that
+ * began can't read their bytes any more, wherever they are in the kernel. */
 void view_revoke(struct view *view, uint64_t first, uint64_t last);
 
 /* Were any of these pages revoked, and not cleaned up since? */

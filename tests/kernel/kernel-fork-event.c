@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* With EVENT_FORK the child has a userfaultfd of its own, which comes with the event, and what it touches there can be made
- * SIGBUS. Without it the child reads zero. */
+/* With EVENT_FORK the child has a userfaultfd of its own, which comes with the event, and what it
+ * touches there can be made SIGBUS. Without it the child reads zero. */
 
 #include "kernel.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A large page that a device holds survives a punch of a part of it: the punch succeeds, and the memory
- * still has data there. A punch of the whole takes it. */
+/* A large page that a device holds survives a punch of a part of it: the punch succeeds, and the
+ * memory still has data there. A punch of the whole takes it. */
 
 #include <liburing.h>
 #include <sys/mount.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* When the last descriptor of a userfaultfd is closed, threads that wait go on with zero pages, and leave
- * them in the memory. While a copy is open they wait. */
+/* When the last descriptor of a userfaultfd is closed, threads that wait go on with zero pages, and
+ * leave them in the memory. While a copy is open they wait. */
 
 #include "kernel.h"
 

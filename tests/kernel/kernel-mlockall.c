@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* After mlockall(MCL_FUTURE) a mapping is populated with zeros before it can be registered, unless it is
- * PROT_NONE; opened after registering, its pages fault. */
+/* After mlockall(MCL_FUTURE) a mapping is populated with zeros before it can be registered, unless
+ * it is PROT_NONE; opened after registering, its pages fault. */
 
 #include "kernel.h"
 

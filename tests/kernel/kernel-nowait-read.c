@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The owner of a userfaultfd can make it blocking at any time: poll then says POLLERR, and a read with RWF_NOWAIT
- * returns all the same. */
+/* The owner of a userfaultfd can make it blocking at any time: poll then says POLLERR, and a read
+ * with RWF_NOWAIT returns all the same. */
 
 #include <sys/uio.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* POISON wants an empty entry: the marker that write-protecting an absent page leaves is in its way, survives a
- * punch, and goes when the protection is taken off. */
+/* POISON wants an empty entry: the marker that write-protecting an absent page leaves is in its
+ * way, survives a punch, and goes when the protection is taken off. */
 
 #include "kernel.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A read-only description of a memfd can be registered if it is mapped private, not if it is shared; CONTINUE
- * serves it, a punch takes its pages, a resize to nothing makes it SIGBUS. */
+/* A read-only description of a memfd can be registered if it is mapped private, not if it is
+ * shared; CONTINUE serves it, a punch takes its pages, a resize to nothing makes it SIGBUS. */
 
 #include "kernel.h"
 
 int main(void)
 {
-	int uffd = uffd_of(UFFD_USER_MODE_ONLY, SHMEM_FEATURES), memory = memory_of(4 * PAGE), readonly;
+	int uffd = uffd_of(UFFD_USER_MODE_ONLY, SHMEM_FEATURES), memory = memory_of(4 * PAGE),
+	    readonly;
 	struct reader reader;
 	unsigned char *at;
 	char path[64];

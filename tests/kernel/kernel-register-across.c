@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Root configures a userfaultfd that an unprivileged process made and passed on, events of fork and all, and registers
- * ranges with it: they are in the client's address space. What nobody configured can be configured once. */
+/* Root configures a userfaultfd that an unprivileged process made and passed on, events of fork and
+ * all, and registers ranges with it: they are in the client's address space. What nobody configured
+ * can be configured once. */
 
 #include <sys/socket.h>
 

@@ -10,8 +10,8 @@ int main(void)
 {
 	const char *directory = getenv("TMPDIR") ? getenv("TMPDIR") : "/var/tmp";
 	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	unsigned char *buffer = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *buffer =
+		mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct io_uring_sqe *sqe;
 	struct io_uring_cqe *cqe;
 	struct io_uring ring;

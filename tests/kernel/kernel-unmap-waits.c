@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* munmap returns when its event was read, not before, and until then nothing can be changed there. */
+/* munmap returns when its event was read, not before, and until then nothing can be changed
+ * there. */
 
 #include <stdatomic.h>
 

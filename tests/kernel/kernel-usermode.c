@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* UFFD_USER_MODE_ONLY needs no privilege; touches from user mode are served, system calls on an absent page
- * get EFAULT, and on a present one work. */
+/* UFFD_USER_MODE_ONLY needs no privilege; touches from user mode are served, system calls on an
+ * absent page get EFAULT, and on a present one work. */
 
 #include "kernel.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A page mapped by CONTINUE with write-protection faults once, on its first write; CONTINUE over a range that is
- * mapped in part stops there, says how far it got, then says EEXIST. */
+/* A page mapped by CONTINUE with write-protection faults once, on its first write; CONTINUE over a
+ * range that is mapped in part stops there, says how far it got, then says EEXIST. */
 
 #include "kernel.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Write-protection does not see a device: a page that was pinned before changes without a fault. A punch
- * leaves the device with an orphan. */
+/* Write-protection does not see a device: a page that was pinned before changes without a fault. A
+ * punch leaves the device with an orphan. */
 
 #include <liburing.h>
 

@@ -4,8 +4,8 @@
 /*
  * For tests of what the kernel does: no code of ours but the constants.
  *
- * Each program pins one assumption that the pager is built on, so that a new kernel tells on itself.
- * 77: this kernel lacks the thing, or this user the right.
+ * Each program pins one assumption that the pager is built on, so that a new kernel tells on
+ * itself. 77: this kernel lacks the thing, or this user the right.
  */
 
 #include <errno.h>

@@ -105,9 +105,21 @@ struct pager_event rig_wait(struct rig *rig, uint64_t tag)
 {
 	struct pager_event event;
 
-	for (;;)
-		if (next(rig, &event) && event.tag == tag)
+	for (unsigned int i = 0; i < rig->n_early; i++) {
+		if (rig->early[i].tag != tag)
+			continue;
+		event = rig->early[i];
+		rig->early[i] = rig->early[--rig->n_early];
+		return event;
+	}
+	for (;;) {
+		if (!next(rig, &event))
+			continue;
+		if (event.tag == tag)
 			return event;
+		check(rig->n_early < sizeof(rig->early) / sizeof(*rig->early));
+		rig->early[rig->n_early++] = event;
+	}
 }
 
 void rig_wait_lost(struct rig *rig)
@@ -241,7 +253,8 @@ void rig_map(struct rig *rig, struct window_of *window, int flags)
 	check_is(mprotect(window->at, window->length, prot), 0);
 }
 
-struct window_of rig_window(struct rig *rig, uint64_t object, uint64_t start, uint64_t end, int flags)
+struct window_of rig_window(struct rig *rig, uint64_t object, uint64_t start, uint64_t end,
+			    int flags)
 {
 	struct window_of window = {
 		.id = ++rig->next_id,

@@ -4,8 +4,9 @@
 /*
  * A pager, an address space and objects for tests: everything is real but the supervisor.
  *
- * The client is the test process itself unless a test forks one. A call that fails where the test does not
- * expect it ends the program with a message; what the kernel or the user lacks ends it with 77.
+ * The client is the test process itself unless a test forks one. A call that fails where the test
+ * does not expect it ends the program with a message; what the kernel or the user lacks ends it
+ * with 77.
  */
 
 #include <stdbool.h>
@@ -38,6 +39,8 @@ struct rig {
 	uint64_t space, next_id, next_tag;
 	bool space_lost;
 	unsigned int committed;
+	struct pager_event early[8]; /* ends of jobs that nobody waited for yet */
+	unsigned int n_early;
 };
 
 struct window_of {
@@ -60,7 +63,8 @@ void rig_start(struct rig *rig, const struct pager_config *config);
 void rig_start_as(struct rig *rig, const struct pager_config *config, int uffd_flags);
 void rig_stop(struct rig *rig);
 
-/* A userfaultfd that nobody configured; @flags: 0 serves system calls too, or UFFD_USER_MODE_ONLY. */
+/* A userfaultfd that nobody configured; @flags: 0 serves system calls too, or
+ * UFFD_USER_MODE_ONLY. */
 int rig_uffd(int flags);
 
 /* Attaches @pid's @uffd (a copy is passed), with its page at @probe. */
@@ -69,7 +73,7 @@ void *rig_probe(void);
 
 /* Submits, fills in the tag. */
 uint64_t rig_submit(struct rig *rig, struct pager_job *job);
-/* Waits for the end of the job of @tag; other events are remembered in the rig. */
+/* Waits for the end of the job of @tag; other events are kept for those who will. */
 struct pager_event rig_wait(struct rig *rig, uint64_t tag);
 struct pager_event rig_do(struct rig *rig, struct pager_job job);
 
@@ -84,7 +88,8 @@ int rig_file(size_t size);
 unsigned char rig_byte(uint64_t offset);
 
 enum { RIG_WRITE = 1, RIG_PINNABLE = 2, RIG_UNMAPPED = 4 };
-struct window_of rig_window(struct rig *rig, uint64_t object, uint64_t start, uint64_t end, int flags);
+struct window_of rig_window(struct rig *rig, uint64_t object, uint64_t start, uint64_t end,
+			    int flags);
 void rig_map(struct rig *rig, struct window_of *window, int flags);
 
 struct pager_event rig_commit(struct rig *rig, const struct window_of *window);

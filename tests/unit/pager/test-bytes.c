@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a window shows is what the object holds, to the byte, whatever the sizes; and what is written
- * there gets into the object by a commit, and no further than it reaches. */
+/* What a window shows is what the object holds, to the byte, whatever the sizes; and what is
+ * written there gets into the object by a commit, and no further than it reaches. */
 
 #include <fcntl.h>
 #include <string.h>

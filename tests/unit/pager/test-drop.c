@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Dropping clean pages: they come back as they were; written and populated ones are not dropped; anonymous
- * objects work like files. */
+/* Dropping clean pages: they come back as they were; written and populated ones are not dropped;
+ * anonymous objects work like files. */
 
 #include <sys/mman.h>
 #include <sys/stat.h>

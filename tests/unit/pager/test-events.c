@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a holder does to its address space while it holds a window: moves it, unmaps a part, drops or
- * removes pages, maps something else there, forks. */
+/* What a holder does to its address space while it holds a window: moves it, unmaps a part, drops
+ * or removes pages, maps something else there, forks. */
 
 #include <fcntl.h>
 #include <sys/mman.h>

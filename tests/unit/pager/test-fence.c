@@ -39,14 +39,14 @@ static void taken(struct rig *rig, enum pager_how how)
 	check(!rig_read(&window.at[5], &byte));
 	check(!rig_write(&window.at[PAGE * 9], 1));
 	check(!rig_write(&window.at[5], 1));
-	/* it maps its memory again and writes there: that goes nowhere, and the window stays dead */
+	/* it maps its memory again and writes there: that goes nowhere, and the window stays
+	 * dead */
 	rogue = mmap(NULL, window.length, PROT_READ | PROT_WRITE, MAP_SHARED, window.memory, 0);
 	check(rogue != MAP_FAILED);
 	rogue[20 * PAGE] = 99;
 	check(!rig_read(&window.at[20 * PAGE], &byte));
-	event = rig_do(rig, (struct pager_job){ .type = PAGER_COMMIT,
-						.window = window.id,
-						.end = N * PAGE });
+	event = rig_do(rig, (struct pager_job){
+				    .type = PAGER_COMMIT, .window = window.id, .end = N * PAGE });
 	check_is(event.error, 0);
 	check_is(event.value, 0);
 	check_is(pread(mine, &byte, 1, 20 * PAGE), 1);

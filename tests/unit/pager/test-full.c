@@ -21,9 +21,8 @@ static int tight_file(void)
 	char directory[] = "/tmp/pager-XXXXXX";
 	int root, fd;
 
-	if (unshare(CLONE_NEWNS) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !mkdtemp(directory) ||
-	    mount("tmpfs", directory, "tmpfs", 0, "size=64k") < 0)
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    !mkdtemp(directory) || mount("tmpfs", directory, "tmpfs", 0, "size=64k") < 0)
 		rig_skip("can't mount a small tmpfs");
 	root = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	umount2(directory, MNT_DETACH);

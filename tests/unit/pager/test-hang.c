@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Writes that hang in the kernel (a frozen file system): a revocation goes on at its limit and keeps
- * the bytes, the same when it is forced, and nothing of them lands when the file system goes on. */
+/* Writes that hang in the kernel (a frozen file system): a revocation goes on at its limit and
+ * keeps the bytes, the same when it is forced, and nothing of them lands when the file system goes
+ * on. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,7 +109,8 @@ static void hangs(struct rig *rig, int root, uint64_t limit, bool force, bool co
 		check(committed.error < 0);
 	}
 	rig_close(rig, &window);
-	check_is(rig_do(rig, (struct pager_job){ .type = PAGER_OBJECT_CLOSE, .object = object }).error,
+	check_is(rig_do(rig, (struct pager_job){ .type = PAGER_OBJECT_CLOSE, .object = object })
+			 .error,
 		 0);
 	for (unsigned long page = 0; page < N; page++) {
 		check_is(pread(mine, &byte, 1, (off_t)(page * PAGE)), 1);

@@ -158,7 +158,8 @@ static void segment_map(void)
 		w = 0;
 		for (int k = 0; k < WINDOWS; k++)
 			list_for_each (pos, &lists[k]) {
-				check_is((uintptr_t)list_entry(pos, struct segment, link)->window, k + 1);
+				check_is((uintptr_t)list_entry(pos, struct segment, link)->window,
+					 k + 1);
 				w++;
 			}
 		check_is(w, segments.n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* On a kernel without CONTINUE_MODE_WP: what is written is committed, and what was committed and written again
- * too. Without POISON: who touches what was taken waits, and never reads zero. */
+/* On a kernel without CONTINUE_MODE_WP: what is written is committed, and what was committed and
+ * written again too. Without POISON: who touches what was taken waits, and never reads zero. */
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -50,7 +50,9 @@ static void without_wp_continue(void)
 	/* pages that the holder put there behind our back are not taken for the object's */
 	check_is(rig_fence(&rig, &window, PAGER_HOW_PARK).fence, PAGER_FENCE_FENCED);
 	check_is(pwrite(window.memory, "z", 1, 5 * PAGE), 1);
-	check_is(rig_do(&rig, (struct pager_job){ .type = PAGER_REGRANT, .window = window.id }).error, 0);
+	check_is(rig_do(&rig, (struct pager_job){ .type = PAGER_REGRANT, .window = window.id })
+			 .error,
+		 0);
 	check_is(window.at[5 * PAGE], rig_byte(5 * PAGE));
 	window.at[5 * PAGE] = 55;
 	check_is(rig_fence(&rig, &window, PAGER_HOW_RETURN).error, 0);
@@ -105,13 +107,14 @@ static void without_poison(void)
 	check_is(toucher.seen, -1);
 	/* a READ window needs no POISON: its memory is cut to nothing */
 	check_is(rig_fence(&rig, &reader, PAGER_HOW_REVOKE).fence, PAGER_FENCE_FENCED);
-	check_is(rig_do(&rig, (struct pager_job){ .type = PAGER_WINDOW_CLOSE, .window = reader.id }).error,
+	check_is(rig_do(&rig, (struct pager_job){ .type = PAGER_WINDOW_CLOSE, .window = reader.id })
+			 .error,
 		 0);
 	check(!rig_read(reader.at + PAGE, &byte));
 	check(!rig_read(reader.at + 5 * PAGE, &byte));
 	/* the one that waits is let go by putting something else there */
-	check(mmap(window.at, window.length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-	      window.at);
+	check(mmap(window.at, window.length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		   0) == window.at);
 	pthread_join(thread, NULL);
 	rig_stop(&rig);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Pages that a device holds: what it writes gets into a commit though no fault shows it, and nothing
- * of it into the object once the window was fenced. */
+/* Pages that a device holds: what it writes gets into a commit though no fault shows it, and
+ * nothing of it into the object once the window was fenced. */
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* System calls on windows of a userfaultfd that serves user mode alone: EFAULT, unless the pages
- * were populated; for writing they stay usable over a commit, and are dirty until they are returned. */
+ * were populated; for writing they stay usable over a commit, and are dirty until they are
+ * returned. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,13 +16,14 @@
 static int populate(struct rig *rig, const struct window_of *window, uint64_t start, uint64_t end,
 		    bool write)
 {
-	return rig_do(rig, (struct pager_job){
-				   .type = PAGER_POPULATE,
-				   .window = window->id,
-				   .start = start,
-				   .end = end,
-				   .write = write,
-			   })
+	return rig_do(rig,
+		      (struct pager_job){
+			      .type = PAGER_POPULATE,
+			      .window = window->id,
+			      .start = start,
+			      .end = end,
+			      .write = write,
+		      })
 		.error;
 }
 

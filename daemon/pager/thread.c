@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The pager's thread.
+ *
+ * A round takes a bounded number of jobs, gives each space that has something to say one turn, and
+ * each operation that can go on one step; then it looks for completions, and sleeps only when there
+ * was nothing at all. So no space, and no fence of many megabytes, can keep the others waiting for
+ * more than a round.
+ *
+ * A space that had faults is looked at again for a while (spin_us) before anything sleeps: the
+ * thread that was served often faults again at once, and a wake-up costs more than many looks.
+ *
+ * The thread makes its loop itself, because the loop belongs to the thread that makes it.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "daemon/pager/state.h"
+#include "daemon/pager/writer.h"
+#include "util/cleanup.h"
+
+#define JOBS_AT_ONCE 32
+#define LOOK_NSEC 2000000000ull /* how often spaces are asked whether they live */
+#define RING_ENTRIES 256
+#define LOOKS_PER_STEP 8 /* while it spins, the loop is asked every so many rounds */
+
+/* ---- jobs -------------------------------------------------------------------------------- */
+
+void job_done(struct pager *pager, struct job *job, int error, uint64_t value)
+{
+	struct notice *notice = job->done;
+
+	job->done = NULL;
+	notice->event.error = error;
+	notice->event.value = error ? 0 : value;
+	queue_push(&pager->events, &notice->link);
+	job_free(job);
+}
+
+static int with_window(struct pager *pager, uint64_t id, void (*fn)(struct window *window))
+{
+	struct window *window = window_get(pager, id);
+
+	if (!window)
+		return -EINVAL;
+	fn(window);
+	return 0;
+}
+
+static int close_space(struct pager *pager, uint64_t id)
+{
+	struct space *space = idtable_get(&pager->spaces_by_id, id);
+
+	if (!space)
+		return -EINVAL;
+	space_close(space);
+	return 0;
+}
+
+static void run_job(struct pager *pager, struct job *job)
+{
+	struct pager_job *what = &job->job;
+	int r = -EINVAL;
+
+	switch (what->type) {
+	case PAGER_SPACE_ATTACH:
+		space_attach(pager, job);
+		return;
+	case PAGER_SPACE_CLOSE:
+		r = close_space(pager, what->space);
+		break;
+	case PAGER_OBJECT_OPEN:
+		r = object_open(pager, what);
+		break;
+	case PAGER_OBJECT_RESIZED:
+		r = object_resized(pager, what->object, what->end);
+		break;
+	case PAGER_OBJECT_CLOSE:
+		r = object_close(pager, what->object);
+		break;
+	case PAGER_WINDOW_OPEN:
+		window_open(pager, job);
+		return;
+	case PAGER_WINDOW_MAP:
+		window_map(pager, job);
+		return;
+	case PAGER_POPULATE:
+		populate_start(pager, job);
+		return;
+	case PAGER_FLUSH:
+	case PAGER_COMMIT:
+		writeback_start(pager, job);
+		return;
+	case PAGER_FENCE:
+		fence_start(pager, job);
+		return;
+	case PAGER_REGRANT:
+		r = with_window(pager, what->window, window_regrant);
+		break;
+	case PAGER_WINDOW_CLOSE:
+		r = with_window(pager, what->window, window_close);
+		break;
+	case PAGER_DROP_CLEAN:
+		drop_start(pager, job);
+		return;
+	}
+	job_done(pager, job, r, 0);
+}
+
+static bool run_jobs(struct pager *pager)
+{
+	for (int i = 0; i < JOBS_AT_ONCE; i++) {
+		struct list *link = queue_pop(&pager->jobs);
+
+		if (!link)
+			return i > 0;
+		run_job(pager, list_entry(link, struct job, link));
+	}
+	pager->jobs_ready = true;
+	return true;
+}
+
+static void jobs_polled(struct loop_poll *poll, uint32_t events)
+{
+	(void)events;
+	((struct pager *)poll->data)->jobs_ready = true;
+}
+
+/* ---- rounds ------------------------------------------------------------------------------ */
+
+/* Returns whether anything happened; *ret_spin: something may happen at any moment. */
+static bool serve_spaces(struct pager *pager, uint64_t now, bool *ret_spin, uint64_t *deadline)
+{
+	struct list round = LIST_INIT(round);
+	bool any = false;
+
+	*ret_spin = false;
+	while (!list_empty(&pager->ready)) {
+		struct list *link = list_first(&pager->ready);
+
+		list_unlink(link);
+		list_append(&round, link);
+	}
+	while (!list_empty(&round)) {
+		struct space *space = list_entry(list_first(&round), struct space, ready_link);
+		uint64_t due = UINT64_MAX;
+		int n = 0;
+
+		list_unlink(&space->ready_link);
+		if (space->quiet_until <= now)
+			n = space_turn(space, now);
+		if (n > 0) {
+			any = true;
+			space->busy_until = now + pager->config.spin_us * 1000ull;
+		}
+		if (n == MESSAGES_AT_ONCE)
+			due = 0;
+		else if (space->quiet_until > now)
+			due = space->quiet_until;
+		else if (space->n_deferred)
+			due = space->retry_at;
+		else if (space->busy_until <= now)
+			continue; /* it will say so when there is something */
+		else
+			*ret_spin = true;
+		list_append(&pager->ready, &space->ready_link);
+		if (due < *deadline)
+			*deadline = due;
+	}
+	return any;
+}
+
+static void look_at_spaces(struct pager *pager, uint64_t now)
+{
+	if (now < pager->look_at)
+		return;
+	pager->look_at = now + LOOK_NSEC;
+	list_for_each (pos, &pager->spaces)
+		space_look(list_entry(pos, struct space, link));
+	list_for_each (pos, &pager->children)
+		space_look(list_entry(pos, struct space, link));
+}
+
+static uint64_t next_deadline(const struct pager *pager, uint64_t deadline)
+{
+	uint64_t asleep = ops_deadline(pager);
+
+	if (asleep < deadline)
+		deadline = asleep;
+	if (!list_empty(&pager->spaces) || !list_empty(&pager->children))
+		if (pager->look_at < deadline)
+			deadline = pager->look_at;
+	return deadline;
+}
+
+static int rounds(struct pager *pager)
+{
+	unsigned int looks = 0;
+
+	for (;;) {
+		uint64_t now = loop_now(), deadline = UINT64_MAX;
+		bool any = false, spin;
+		int r = 0;
+
+		look_at_spaces(pager, now);
+		if (pager->jobs_ready) {
+			pager->jobs_ready = false;
+			any |= run_jobs(pager);
+		}
+		any |= serve_spaces(pager, now, &spin, &deadline);
+		any |= ops_run(pager, now);
+		if (pager->jobs_ready || !list_empty(&pager->runnable))
+			deadline = 0;
+		if (atomic_load(&pager->stop) && !pager->jobs_ready && pager->n_ops == 0 &&
+		    pager->n_fills == 0)
+			return 0;
+		if (any || spin) {
+			/* the loop is a system call, and most of the time it knows nothing */
+			if (++looks % LOOKS_PER_STEP == 0 || pager->n_fills || pager->n_ops)
+				r = loop_step(pager->loop, 0);
+		} else {
+			r = loop_step(pager->loop, next_deadline(pager, deadline));
+		}
+		if (r < 0)
+			return r;
+	}
+}
+
+/* ---- beginning and end ------------------------------------------------------------------- */
+
+static int set_up(struct pager *pager)
+{
+	int r = loop_new(RING_ENTRIES, &pager->loop);
+
+	if (r < 0)
+		return r;
+	pager->jobs_poll = (struct loop_poll){
+		.fd = pager->jobs.fd,
+		.fn = jobs_polled,
+		.data = pager,
+	};
+	return loop_poll_start(pager->loop, &pager->jobs_poll, EPOLLIN);
+}
+
+static void tear_down(struct pager *pager)
+{
+	pager->ending = true;
+	list_for_each (pos, &pager->spaces) {
+		struct space *space = list_entry(pos, struct space, link);
+
+		/* nothing is unmapped or poisoned: the client's own descriptor keeps threads
+		 * waiting */
+		space->closed = space->lost = true;
+		while (!list_empty(&space->windows))
+			window_close(
+				list_entry(list_first(&space->windows), struct window, space_link));
+		space_unuse(space);
+	}
+	list_for_each (pos, &pager->children) {
+		struct space *child = list_entry(pos, struct space, link);
+
+		child->users = 1;
+		space_unuse(child);
+	}
+	/* a removal moves later entries into its place */
+	for (size_t i = 0; i < pager->objects_by_id.room;) {
+		if (pager->objects_by_id.slots[i].id)
+			object_close(pager, pager->objects_by_id.slots[i].id);
+		else
+			i++;
+	}
+	pager->loop = loop_free(pager->loop);
+}
+
+void *pager_thread(void *data)
+{
+	struct start *start = data;
+	struct pager *pager = start->pager;
+	sigset_t all;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	r = set_up(pager);
+	pthread_mutex_lock(&start->lock);
+	start->result = r;
+	start->done = true;
+	pthread_cond_signal(&start->started);
+	pthread_mutex_unlock(&start->lock);
+	if (r < 0) {
+		pager->loop = loop_free(pager->loop);
+		return NULL;
+	}
+	rounds(pager);
+	tear_down(pager);
+	return NULL;
+}
