@@ -25,6 +25,7 @@ tests_bench_bench_LDADD = \
 	daemon/core/libcore.la \
 	util/libutil.la \
 	$(JSON_C_LIBS) $(PTHREAD_LIBS)
+EXTRA_DIST += doc/benchmarks.md
 CLEANFILES += %D%/bench bench-results.json bench-supervisor.log
 
 .PHONY: bench

@@ -10,7 +10,9 @@
 	"[quota]\nmax-sessions = 2000\nmax-seals = 100000\nmax-window-bytes = 8G\n"                \
 	"[defaults]\nmin-hold-ms = 0\n"
 
-/* Its one export; %s: the path. */
+/* Its one export; %s: the path. The second lends the userfaultfd device too, which transparent
+ * holders need. */
+#define BENCH_PLAIN_EXPORT "[export file]\npath = %s\nread = *\nwrite = *\n"
 #define BENCH_EXPORT "[export file]\npath = %s\nread = *\nwrite = *\nkernel-faults = yes\n"
 
 /* Starts it with its log going to bench-supervisor.log in the current directory: writing the log is
@@ -24,6 +26,3 @@
 
 int bench_log_away(void);
 void bench_log_back(int told);
-
-/* Without kernel-faults, as it comes by default. */
-#define BENCH_PLAIN_EXPORT "[export file]\npath = %s\nread = *\nwrite = *\n"
