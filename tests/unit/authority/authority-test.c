@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* See authority-test.h. The directory is removed by its mount going away: it is a bind mount or a tmpfs. */
+/*
+ * A directory below $TMPDIR, or a tmpfs there if its file system is none that is lent from; it is
+ * emptied and removed after each test. Clients are children that have given up being root.
+ */
 
 #include <dirent.h>
 #include <errno.h>
@@ -237,7 +240,8 @@ void must_prove(int fd, bool write)
 	struct stat st;
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_msg(proof_check(mounts, fd, getpid(), write, &file, why, sizeof(why)) == 0, "%s", why);
+	ck_assert_msg(proof_check(mounts, fd, getpid(), write, &file, why, sizeof(why)) == 0, "%s",
+		      why);
 	must_be_own(&file, write);
 	ck_assert_int_eq(fstat(fd, &st), 0);
 	ck_assert(file.dev == st.st_dev && file.ino == st.st_ino);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the tests of authority share: a directory in a mount namespace of their own, and a client. */
+/* What tests of authority share: a directory in a mount namespace of their own, and a client. */
 
 #include <check.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@ extern struct mounts *mounts;
 void world_or_skip(void);
 int world_run(Suite *suite);
 
-/* A fixture: an empty directory that everybody may enter, and *mounts. Descriptors must not leak. */
+/* A fixture: an empty directory that all may enter, and *mounts. Descriptors must not leak. */
 void world_setup(void);
 void world_teardown(void);
 

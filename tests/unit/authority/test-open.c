@@ -103,7 +103,8 @@ END_TEST
 
 static void copy_program(const char *from, const char *to)
 {
-	int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_CREAT | O_WRONLY | O_CLOEXEC, 0700);
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	int out = open(to, O_CREAT | O_WRONLY | O_CLOEXEC, 0700);
 
 	ck_assert(in >= 0 && out >= 0);
 	while (sendfile(out, in, NULL, 1 << 20) > 0)
@@ -155,9 +156,9 @@ END_TEST
 START_TEST(names_that_name_nothing)
 {
 	static const char *const names[] = {
-		"", ".", "..", "/", "//", "./file", "sub/./file", "sub/", "file/", "sub//file", "../secret",
-		"sub/..", "sub/../file", "sub/../../secret", "/etc/passwd", "//proc/self/status", "nothing",
-		"file/below", "sub/nothing",
+		"", ".", "..", "/", "//", "./file", "sub/./file", "sub/", "file/", "sub//file",
+		"../secret", "sub/..", "sub/../file", "sub/../../secret", "/etc/passwd",
+		"//proc/self/status", "nothing", "file/below", "sub/nothing",
 	};
 	char longest[8192];
 
