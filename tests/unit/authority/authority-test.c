@@ -45,7 +45,7 @@ void world_or_skip(void)
 		printf("only root may open what a client can't, and mount\n");
 		exit(77);
 	}
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", "none", MS_REC | MS_PRIVATE, NULL) < 0) {
 		printf("no mount namespace of our own: %s\n", strerror(errno));
 		exit(77);
 	}

@@ -144,7 +144,7 @@ START_TEST(mounts_of_the_peer)
 
 		close(pair[0]);
 		if (unshare(CLONE_NEWNS) < 0 ||
-		    mount(at("."), at("mount"), NULL, MS_BIND, NULL) < 0)
+		    mount(at("."), at("mount"), "none", MS_BIND, NULL) < 0)
 			_exit(1);
 		become_client();
 		send_fd(pair[1], open(at("mount/own"), O_RDONLY | O_CLOEXEC));

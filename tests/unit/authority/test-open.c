@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "daemon/authority/open.h"
@@ -93,8 +94,8 @@ END_TEST
 START_TEST(path_on_a_read_only_mount)
 {
 	ck_assert_int_eq(mkdir(at("ro"), 0700), 0);
-	ck_assert_int_eq(mount(at("dir"), at("ro"), NULL, MS_BIND, NULL), 0);
-	ck_assert_int_eq(mount(NULL, at("ro"), NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
+	ck_assert_int_eq(mount(at("dir"), at("ro"), "none", MS_BIND, NULL), 0);
+	ck_assert_int_eq(mount(NULL, at("ro"), "none", MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
 	path_opens(at("ro/file"), false);
 	path_refuses(at("ro/file"), true, AUTHORITY_E_DENIED);
 	ck_assert_int_eq(umount(at("ro")), 0);
@@ -210,7 +211,7 @@ START_TEST(other_mounts_are_outside)
 	ck_assert_int_eq(mount("tmpfs", at("dir/mount"), "tmpfs", 0, "size=64k"), 0);
 	make_file("dir/mount/file", 0, "elsewhere");
 	make_file("dir/over", 0, "below");
-	ck_assert_int_eq(mount(at("secret"), at("dir/over"), NULL, MS_BIND, NULL), 0);
+	ck_assert_int_eq(mount(at("secret"), at("dir/over"), "none", MS_BIND, NULL), 0);
 	beneath_refuses(at("dir"), "mount/file", AUTHORITY_E_DENIED);
 	beneath_refuses(at("dir"), "mount", AUTHORITY_E_DENIED);
 	beneath_refuses(at("dir"), "over", AUTHORITY_E_DENIED);
@@ -231,6 +232,12 @@ START_TEST(the_directory_itself)
 }
 END_TEST
 
+/* Debian 12's valgrind does not know openat2(2). */
+static bool openat2_is_there(void)
+{
+	return syscall(SYS_openat2, -1, "", NULL, 0) >= 0 || errno != ENOSYS;
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("open");
@@ -242,13 +249,17 @@ int main(void)
 	tcase_add_test(tc, path_that_is_no_regular_file);
 	tcase_add_test(tc, path_on_a_read_only_mount);
 	tcase_add_test(tc, path_that_is_being_executed);
-	tcase_add_test(tc, beneath_is_opened);
-	tcase_add_test(tc, names_that_name_nothing);
-	tcase_add_test(tc, no_symbolic_link_is_followed);
-	tcase_add_test(tc, what_is_no_regular_file);
-	tcase_add_test(tc, a_second_name_may_be_outside);
-	tcase_add_test(tc, other_mounts_are_outside);
-	tcase_add_test(tc, the_directory_itself);
+	if (openat2_is_there()) {
+		tcase_add_test(tc, beneath_is_opened);
+		tcase_add_test(tc, names_that_name_nothing);
+		tcase_add_test(tc, no_symbolic_link_is_followed);
+		tcase_add_test(tc, what_is_no_regular_file);
+		tcase_add_test(tc, a_second_name_may_be_outside);
+		tcase_add_test(tc, other_mounts_are_outside);
+		tcase_add_test(tc, the_directory_itself);
+	} else {
+		printf("skipped: names below directories: no openat2(2) here\n");
+	}
 	suite_add_tcase(suite, tc);
 	return world_run(suite);
 }
