@@ -54,7 +54,7 @@ static const struct {
 } tables[] = {
 	{ "@ 1 8:1 / / rw - ext4 /dev/sda rw\n", "ext4" },
 	{ "@ 1 8:1 / / rw shared:1 master:2 propagate_from:3 unbindable - xfs x rw\n", "xfs" },
-	{ "1 0 0:1 / / rw - proc proc rw\n@ 1 8:1 / / rw - ext4 x rw\n2 0 0:1 / / rw - sysfs x rw\n",
+	{ "1 0 0:1 / / rw - proc p rw\n@ 1 8:1 / / rw - ext4 x rw\n2 0 0:2 / / rw - sysfs x rw\n",
 	  "ext4" },
 	{ "@ 1 0:9 / /\\040-\\040ext4 rw - fuse.ext4 ext4 rw\n", "fuse.ext4" },
 	{ "@ 1 0:9 / - - - proc - ext4\n", "proc" },
@@ -245,9 +245,9 @@ END_TEST
 /* ---- a file system that does not answer ------------------------------------------------- */
 
 /*
- * A silent server must not hold the test itself. A close waits for the answer to FLUSH, and no signal
- * ends that, so there is none (NOFLUSH). And the server's end has to be open here alone, so that
- * closing it is what releases whoever waits.
+ * A silent server must not hold the test itself. A close waits for the answer to FLUSH, and no
+ * signal ends that, so there is none (NOFLUSH). And the server's end has to be open here alone, so
+ * that closing it is what releases whoever waits.
  */
 
 static void fuse_answer(int device, uint32_t opcode, const void *body, size_t size)
