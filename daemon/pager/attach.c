@@ -8,13 +8,20 @@
  * the client named, and read back from the process that the socket's peer is. Only if both are one
  * address space is it found there.
  *
+ * Reading a page of another process can wait for as long as that process likes, if it puts something
+ * else there in time. So a thread of its own does it, which is given a second, and is
+ * left behind if it does not come back; of those there may be a few, then nobody is attached.
+ *
  * Configuring is ours to do: a userfaultfd that was configured already has features that the client
  * chose, without events perhaps, and is refused.
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -24,6 +31,9 @@
 #include "daemon/pager/procmap.h"
 #include "daemon/pager/state.h"
 #include "util/cleanup.h"
+
+#define PROOF_NSEC 1000000000ull
+#define ABANDONED_MAX 16
 
 static bool is_userfaultfd(int fd)
 {
@@ -87,39 +97,180 @@ static int prove(int uffd, pid_t pid, int maps, uint64_t address)
 	return r;
 }
 
-static int attach(struct pager *pager, struct pager_job *job)
+/* ---- the thread that looks --------------------------------------------------------------- */
+
+enum { LOOKING, LOOKED, ABANDONED };
+
+struct proof {
+	struct op op; /* the pager's: for when it takes too long */
+	struct job *job;
+	struct list link;    /* in pager->proofs */
+	struct list pending; /* in pager->attaching */
+	_Atomic int state;
+	int uffd, maps; /* copies */
+	pid_t pid;
+	uint64_t address;
+	int result;
+	bool unwanted; /* closed before it was open; the pager's */
+	struct queue *answers;
+};
+
+static _Atomic unsigned int abandoned; /* threads that may never come back */
+
+static void proof_free(struct proof *proof)
+{
+	fd_close(proof->uffd);
+	fd_close(proof->maps);
+	free(proof);
+}
+
+static void *look(void *data)
+{
+	struct proof *proof = data;
+	int expected = LOOKING;
+
+	proof->result = prove(proof->uffd, proof->pid, proof->maps, proof->address);
+	if (atomic_compare_exchange_strong(&proof->state, &expected, LOOKED)) {
+		/* the pager's thread does not end before it has this */
+		queue_push(proof->answers, &proof->link);
+		return NULL;
+	}
+	proof_free(proof);
+	atomic_fetch_sub(&abandoned, 1);
+	return NULL;
+}
+
+static void took_too_long(struct op *op)
+{
+	struct proof *proof = container_of(op, struct proof, op);
+	struct pager *pager = op->pager;
+	struct job *job = proof->job;
+	int expected = LOOKING;
+
+	list_unlink(&proof->pending);
+	atomic_fetch_add(&abandoned, 1);
+	if (!atomic_compare_exchange_strong(&proof->state, &expected, ABANDONED)) {
+		atomic_fetch_sub(&abandoned, 1);
+		list_append(&pager->attaching, &proof->pending);
+		return; /* the answer is on its way */
+	}
+	/* the other thread frees it, if ever it can */
+	pager->n_ops--;
+	job_done(pager, job, -ETIMEDOUT, 0);
+}
+
+static int start_looking(struct pager *pager, struct job *job, int maps)
+{
+	struct proof *proof;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r;
+
+	if (atomic_load(&abandoned) >= ABANDONED_MAX)
+		return -EAGAIN;
+	proof = calloc(1, sizeof(*proof));
+	if (!proof)
+		return -ENOMEM;
+	proof->job = job;
+	proof->pid = job->job.pid;
+	proof->address = job->job.address;
+	proof->answers = &pager->proofs;
+	list_init(&proof->link);
+	list_init(&proof->pending);
+	proof->uffd = fcntl(job->job.fd, F_DUPFD_CLOEXEC, 0);
+	proof->maps = fcntl(maps, F_DUPFD_CLOEXEC, 0);
+	r = proof->uffd < 0 || proof->maps < 0 ? -errno : 0;
+	if (r == 0) {
+		pthread_attr_init(&attr);
+		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+		op_init(&proof->op, pager, took_too_long);
+		r = -pthread_create(&thread, &attr, look, proof);
+		pthread_attr_destroy(&attr);
+	}
+	if (r < 0) {
+		proof_free(proof);
+		return r;
+	}
+	op_sleep(&proof->op, loop_now() + PROOF_NSEC);
+	list_append(&pager->attaching, &proof->pending);
+	pager->n_ops++;
+	return 0;
+}
+
+/* ---- attaching --------------------------------------------------------------------------- */
+
+static int admit(struct pager *pager, struct job *job, int *maps)
+{
+	struct space *space;
+	int r;
+
+	if (idtable_get(&pager->spaces_by_id, job->job.space))
+		return -EEXIST;
+	r = space_new(pager, job->job.space, job->job.fd, *maps, &space);
+	if (r < 0)
+		return r;
+	take_fd(&job->job.fd);
+	take_fd(maps);
+	space_watch(space, job->job.pid);
+	return 0;
+}
+
+void space_proved(struct pager *pager, struct list *link)
+{
+	struct proof *proof = list_entry(link, struct proof, link);
+	struct job *job = proof->job;
+	int r = proof->result;
+
+	op_stop(&proof->op);
+	list_unlink(&proof->pending);
+	pager->n_ops--;
+	if (r == 0 && proof->unwanted)
+		r = -ECANCELED;
+	if (r == 0)
+		r = admit(pager, job, &proof->maps);
+	proof_free(proof);
+	job_done(pager, job, r, pager->features);
+}
+
+bool space_unwanted(struct pager *pager, uint64_t id)
+{
+	list_for_each (pos, &pager->attaching) {
+		struct proof *proof = list_entry(pos, struct proof, pending);
+
+		if (proof->job->job.space == id) {
+			proof->unwanted = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int begin(struct pager *pager, struct job *job)
 {
 	_cleanup_fd_ int maps = -1;
-	struct space *space;
 	uint64_t features;
 	int flags, r;
 
-	if (job->space == 0 || idtable_get(&pager->spaces_by_id, job->space))
+	if (job->job.space == 0 || idtable_get(&pager->spaces_by_id, job->job.space))
 		return -EEXIST;
-	if (!is_userfaultfd(job->fd))
+	if (!is_userfaultfd(job->job.fd))
 		return -EBADF;
-	flags = fcntl(job->fd, F_GETFL);
-	if (flags < 0 || fcntl(job->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+	flags = fcntl(job->job.fd, F_GETFL);
+	if (flags < 0 || fcntl(job->job.fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
-	r = uffd_configure(job->fd, pager->features, &features);
+	r = uffd_configure(job->job.fd, pager->features, &features);
 	if (r < 0)
 		return r;
-	maps = procmap_open(job->pid);
+	maps = procmap_open(job->job.pid);
 	if (maps < 0)
 		return maps == -ENOENT ? -ESRCH : maps;
-	r = prove(job->fd, job->pid, maps, job->address);
-	if (r < 0)
-		return r;
-	r = space_new(pager, job->space, job->fd, maps, &space);
-	if (r < 0)
-		return r;
-	take_fd(&job->fd);
-	take_fd(&maps);
-	space_watch(space, job->pid);
-	return 0;
+	return start_looking(pager, job, maps);
 }
 
 void space_attach(struct pager *pager, struct job *job)
 {
-	job_done(pager, job, attach(pager, &job->job), pager->features);
+	int r = begin(pager, job);
+
+	if (r < 0)
+		job_done(pager, job, r, 0);
 }

@@ -59,6 +59,7 @@ static void release(struct pager *pager)
 	queue_deinit(&pager->jobs);
 	queue_deinit(&pager->events);
 	queue_deinit(&pager->forces);
+	queue_deinit(&pager->proofs);
 	pthread_mutex_destroy(&pager->tables);
 	pthread_mutex_destroy(&pager->registry);
 	free(pager->scratch);
@@ -102,12 +103,13 @@ int pager_new(const struct pager_config *config, struct pager **ret)
 	pager->features = UFFD_FEATURES_NEEDED;
 	if (pager->kernel.poison)
 		pager->features |= UFFD_FEATURE_POISON;
-	pager->jobs.fd = pager->events.fd = pager->forces.fd = -1;
+	pager->jobs.fd = pager->events.fd = pager->forces.fd = pager->proofs.fd = -1;
 	pthread_mutex_init(&pager->tables, NULL);
 	pthread_mutex_init(&pager->registry, NULL);
 	list_init(&pager->spaces);
 	list_init(&pager->children);
 	list_init(&pager->ready);
+	list_init(&pager->attaching);
 	list_init(&pager->runnable);
 	list_init(&pager->sleeping);
 	list_init(&pager->fences);
@@ -116,6 +118,7 @@ int pager_new(const struct pager_config *config, struct pager **ret)
 	list_init(&pager->jobs.items);
 	list_init(&pager->events.items);
 	list_init(&pager->forces.items);
+	list_init(&pager->proofs.items);
 	pager->scratch = malloc(pager->scratch_pages << PAGE_SHIFT);
 	r = pager->scratch ? 0 : -ENOMEM;
 	if (r == 0)
@@ -124,6 +127,8 @@ int pager_new(const struct pager_config *config, struct pager **ret)
 		r = queue_init(&pager->events);
 	if (r == 0)
 		r = queue_init(&pager->forces);
+	if (r == 0)
+		r = queue_init(&pager->proofs);
 	if (r == 0)
 		r = start_thread(pager);
 	if (r < 0) {

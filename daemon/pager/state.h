@@ -137,13 +137,14 @@ struct pager {
 	struct counters counters;
 
 	struct queue jobs, events, forces;
+	struct queue proofs; /* see attach.c */
 	_Atomic bool stop;
 	bool ending; /* memory is left as it is from now on */
-	struct loop_poll jobs_poll;
-	bool jobs_ready;
+	struct loop_poll jobs_poll, proofs_poll;
+	bool jobs_ready, proofs_ready;
 
 	struct idtable spaces_by_id, objects_by_id;
-	struct list spaces, children, ready;
+	struct list spaces, children, ready, attaching;
 	struct list runnable, sleeping;
 	unsigned int n_ops; /* under way, of jobs */
 	uint64_t look_at;   /* when spaces are asked next whether they live */
@@ -219,6 +220,8 @@ void turn_end(struct window *window, struct turn *turn);
 /* ---- attach.c, space.c ------------------------------------------------------------------- */
 
 void space_attach(struct pager *pager, struct job *job);
+bool space_unwanted(struct pager *pager, uint64_t id); /* closed while it is being attached */
+void space_proved(struct pager *pager, struct list *link); /* out of pager->proofs */
 int space_new(struct pager *pager, uint64_t id, int uffd, int maps, struct space **ret);
 void space_watch(struct space *space, pid_t pid); /* is told when @pid ends */
 void space_close(struct space *space);

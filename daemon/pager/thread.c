@@ -57,10 +57,9 @@ static int close_space(struct pager *pager, uint64_t id)
 {
 	struct space *space = idtable_get(&pager->spaces_by_id, id);
 
-	if (!space)
-		return -EINVAL;
-	space_close(space);
-	return 0;
+	if (space)
+		space_close(space);
+	return space || space_unwanted(pager, id) ? 0 : -EINVAL;
 }
 
 static void run_job(struct pager *pager, struct job *job)
@@ -124,6 +123,20 @@ static bool run_jobs(struct pager *pager)
 	}
 	pager->jobs_ready = true;
 	return true;
+}
+
+static void take_proofs(struct pager *pager)
+{
+	struct list *link;
+
+	while ((link = queue_pop(&pager->proofs)))
+		space_proved(pager, link);
+}
+
+static void proofs_polled(struct loop_poll *poll, uint32_t events)
+{
+	(void)events;
+	((struct pager *)poll->data)->proofs_ready = true;
 }
 
 static void jobs_polled(struct loop_poll *poll, uint32_t events)
@@ -213,6 +226,10 @@ static int rounds(struct pager *pager)
 			pager->jobs_ready = false;
 			any |= run_jobs(pager);
 		}
+		if (pager->proofs_ready) {
+			pager->proofs_ready = false;
+			take_proofs(pager);
+		}
 		any |= serve_spaces(pager, now, &spin, &deadline);
 		any |= ops_run(pager, now);
 		if (pager->jobs_ready || !list_empty(&pager->runnable))
@@ -245,7 +262,13 @@ static int set_up(struct pager *pager)
 		.fn = jobs_polled,
 		.data = pager,
 	};
-	return loop_poll_start(pager->loop, &pager->jobs_poll, EPOLLIN);
+	pager->proofs_poll = (struct loop_poll){
+		.fd = pager->proofs.fd,
+		.fn = proofs_polled,
+		.data = pager,
+	};
+	r = loop_poll_start(pager->loop, &pager->jobs_poll, EPOLLIN);
+	return r < 0 ? r : loop_poll_start(pager->loop, &pager->proofs_poll, EPOLLIN);
 }
 
 static void tear_down(struct pager *pager)

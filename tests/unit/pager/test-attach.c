@@ -43,6 +43,59 @@ static pid_t other(void)
 	return pid;
 }
 
+/* A process whose page at @probe nobody can read: its own userfaultfd, which it does not serve. */
+static pid_t unreadable(void *probe)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)probe, PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int ready[2], uffd;
+	pid_t pid;
+	char byte;
+
+	check_is(pipe(ready), 0);
+	pid = fork();
+	check(pid >= 0);
+	if (pid == 0) {
+		uffd = rig_uffd(0);
+		check_is(ioctl(uffd, UFFDIO_API, &api), 0);
+		check_is(ioctl(uffd, UFFDIO_REGISTER, &reg), 0);
+		check_is(write(ready[1], "r", 1), 1);
+		pause();
+		_exit(0);
+	}
+	check_is(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+/* It is given up on; whoever else is served meanwhile is. */
+static void never_answers(struct rig *rig)
+{
+	unsigned char *probe = rig_probe();
+	uint64_t object = rig_object(rig, rig_file(PAGE), PAGE, false);
+	struct window_of window = rig_window(rig, object, 0, PAGE, 0);
+	pid_t pid = unreadable(probe);
+	int uffd = rig_uffd(0);
+	struct pager_job job = {
+		.type = PAGER_SPACE_ATTACH,
+		.space = ++rig->next_id,
+		.fd = uffd,
+		.pid = pid,
+		.address = (uintptr_t)probe,
+	};
+	uint64_t tag = rig_submit(rig, &job);
+
+	check_is(window.at[0], rig_byte(0));
+	rig_close(rig, &window);
+	check_is(rig_wait(rig, tag).error, -ETIMEDOUT);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 int main(void)
 {
 	unsigned char *probe = rig_probe(), *touched = rig_probe(), *shared;
@@ -78,6 +131,7 @@ int main(void)
 	check(fcntl(uffd, F_GETFL) & O_NONBLOCK);
 	check_is(rig_attach(&rig, ++rig.next_id, uffd, getpid(), probe).error, -EBUSY);
 	close(uffd);
+	never_answers(&rig);
 	rig_stop(&rig);
 	return 0;
 }
