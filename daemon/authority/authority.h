@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * What a client may do with which file: shown by a descriptor (proof.h), or said by the administrator
- * (export.h).
+ * What a client may do with which file: shown by a descriptor (proof.h), or said by the
+ * administrator (export.h).
  *
- * Functions here return 0, a positive enum authority_error with a sentence for people in @why (what was
- * refused, for what reason, what would do), or -ENOMEM, -EMFILE, -ENFILE.
+ * Functions here return 0, a positive enum authority_error with a sentence for people in @why (what
+ * was refused, for what reason, what would do), or -ENOMEM, -EMFILE, -ENFILE.
  */
 
 #include <stdbool.h>
@@ -27,7 +27,8 @@ enum authority_error {
 
 #define AUTHORITY_WHY_MAX 512
 
-/* An open file description that nobody else has: O_RDONLY or O_RDWR, without O_APPEND, O_DIRECT, O_NONBLOCK. */
+/* An open file description that nobody else has: O_RDONLY or O_RDWR, without O_APPEND, O_DIRECT,
+ * O_NONBLOCK. */
 struct authority_file {
 	int fd; /* the caller's to close */
 	bool writable;
@@ -36,7 +37,7 @@ struct authority_file {
 	uint64_t size;
 };
 
-/* Which file system each mount is, known from the kernel's tables, never by asking the file system. */
+/* Which file system each mount is, known from the kernel's tables, never by asking itself. */
 struct mounts;
 
 /* @table: NULL for /proc/self/mountinfo. -errno. */
@@ -46,6 +47,7 @@ DEFINE_CLEANUP(struct mounts *, mounts_free)
 
 #define MOUNTS_TYPE_MAX 32
 
-/* The type of the mount that @fd was opened on, "ext4"; "tmpfs" for memfds, "hugetlbfs" for huge ones. A mount that is
- * not in our table is looked for in that of @peer (0: nobody). -ENOENT: in neither. */
+/* The type of the mount that @fd was opened on, "ext4"; "tmpfs" for memfds, "hugetlbfs" for huge
+ * ones. A mount that is not in our table is looked for in that of @peer (0: nobody). -ENOENT: in
+ * neither. */
 int mounts_type(struct mounts *mounts, int fd, pid_t peer, char ret[MOUNTS_TYPE_MAX]);

@@ -64,12 +64,12 @@ int export_find(const struct export *exports, size_t n, const char *object,
 		}
 	if (length == 0)
 		snprintf(why, size,
-			 "\"%.200s\" begins with a slash and so names no export; a path is lent by passing "
-			 "a descriptor of it",
+			 "\"%.200s\" begins with a slash and so names no export; a path is lent by "
+			 "passing a descriptor of it",
 			 object);
 	else
-		snprintf(why, size, "there is no export \"%.*s\"", (int)(length > 200 ? 200 : length),
-			 object);
+		snprintf(why, size, "there is no export \"%.*s\"",
+			 (int)(length > 200 ? 200 : length), object);
 	return AUTHORITY_E_UNKNOWN;
 }
 
@@ -131,8 +131,8 @@ static int refuse_all(const struct export *export, const struct export_caller *c
 
 	describe_rights(export, caller, !write, others, sizeof(others));
 	snprintf(why, size,
-		 "export \"%s\": uid %u may %s nothing of it%s%s; the administrator names who may in "
-		 "mapseald.conf(5), %s =",
+		 "export \"%s\": uid %u may %s nothing of it%s%s; the administrator names who may "
+		 "in mapseald.conf(5), %s =",
 		 export->name, caller->uid, write ? "write" : "read",
 		 others[0] ? (write ? ", only read " : ", only write ") : "", others,
 		 write ? "write" : "read");
@@ -154,8 +154,8 @@ int export_check_range(const struct export *export, const struct export_caller *
 	if (!rights[0])
 		return refuse_all(export, caller, write, why, size);
 	snprintf(why, size,
-		 "export \"%s\": uid %u may %s %s; %s was asked for, and one rule has to cover all of "
-		 "it",
+		 "export \"%s\": uid %u may %s %s; %s was asked for, and one rule has to cover "
+		 "all of it",
 		 export->name, caller->uid, write ? "write" : "read", rights,
 		 range_format(start, end == CORE_INFINITY ? 0 : end - start, range));
 	return AUTHORITY_E_DENIED;

@@ -4,9 +4,9 @@
 /*
  * Exports: files, and directories of files, that the administrator lends by name.
  *
- * An object is named EXPORT, or EXPORT/PATH for a file below a directory export. Who may do what is said per
- * range, and nothing is granted that no rule grants: a WRITE window shows its holder the bytes of its
- * range, but a READ seal is only for those whom `read` names.
+ * An object is named EXPORT, or EXPORT/PATH for a file below a directory export. Who may do what is
+ * said per range, and nothing is granted that no rule grants: a WRITE window shows its holder the
+ * bytes of its range, but a READ seal is only for those whom `read` names.
  */
 
 #include <stdbool.h>
@@ -43,15 +43,15 @@ struct export {
 	bool deny;		     /* on-conflict: seals are hard */
 	bool discard;		     /* on-death: what was written and not committed is forgotten */
 	struct core_policy policy;   /* complete */
-	uint64_t max_seals;	     /* of one uid, on this export; UINT64_MAX: only the general quota */
-	uint64_t max_window_bytes;
+	/* of one uid, on this export; UINT64_MAX: only the general quota */
+	uint64_t max_seals, max_window_bytes;
 };
 
 /* What is in it, not the struct. */
 void export_deinit(struct export *export);
 
-/* Letters, digits, '.', '_', '-'; not first '.' or '-'; 1..EXPORT_NAME_MAX. "mem-" is how objects without
- * a file begin. */
+/* Letters, digits, '.', '_', '-'; not first '.' or '-'; 1..EXPORT_NAME_MAX. "mem-" is how objects
+ * without a file begin. */
 bool export_name_ok(const char *name);
 
 /* Who asks: effective credentials, as the socket says. */
@@ -62,12 +62,12 @@ struct export_caller {
 	size_t n_groups;
 };
 
-/* The export that @object names; *ret_rest is what follows "EXPORT/", or NULL. AUTHORITY_E_UNKNOWN. */
+/* The export that @object names; *ret_rest: what follows "EXPORT/", or NULL. AUTHORITY_E_UNKNOWN. */
 int export_find(const struct export *exports, size_t n, const char *object,
 		const struct export **ret, const char **ret_rest, char *why, size_t size);
 
-/* Opens the file that is meant, if @caller has any right of the kind at all. It may have to wait for the
- * file system, which the administrator chose; never for a FIFO or a lease. */
+/* Opens the file that is meant, if @caller has any right of the kind at all. It may have to wait
+ * for the file system, which the administrator chose; never for a FIFO or a lease. */
 int export_open(const struct export *export, const char *rest, struct mounts *mounts,
 		const struct export_caller *caller, bool write, struct authority_file *ret,
 		char *why, size_t size);

@@ -6,8 +6,8 @@
 #include "daemon/authority/authority.h"
 
 /*
- * Whether @fd, passed by @peer, proves the right to read, or to read and write, a regular file; and if so, the file
- * opened anew. @fd itself stays the caller's and is not needed afterwards.
+ * Whether @fd, passed by @peer, proves the right to read, or to read and write, a regular file; and
+ * if so, the file opened anew. @fd itself stays the caller's and is not needed afterwards.
  */
 int proof_check(struct mounts *mounts, int fd, pid_t peer, bool write, struct authority_file *ret,
 		char *why, size_t size);
@@ -17,6 +17,7 @@ int proof_check(struct mounts *mounts, int fd, pid_t peer, bool write, struct au
 int proof_open(struct mounts *mounts, int fd, pid_t peer, bool write, const char *what,
 	       struct authority_file *ret, char *why, size_t size);
 
-/* The first part of that: whether @fd is on a file system that files are lent from. It is not asked. */
+/* The first part of that: whether @fd is on a file system that files are lent from. It is not
+ * asked. */
 int proof_file_system(struct mounts *mounts, int fd, pid_t peer, const char *what, char *why,
 		      size_t size);

@@ -3,10 +3,11 @@
 /*
  * Reading the configuration.
  *
- * libinih splits lines into keys and values; what it would pass over in silence is looked at
- * before it sees the line: lines longer than its buffer, text after a section's "]", sections that are
- * empty or longer than it keeps, zero bytes, and continuation lines, of which there are none (white space
- * before a line means nothing). There are no comments after a value: a path may hold any character.
+ * libinih splits lines into keys and values; what it would pass over in silence is looked at before
+ * it sees the line: lines longer than its buffer, text after a section's "]", sections that are
+ * empty or longer than it keeps, zero bytes, and continuation lines, of which there are none (white
+ * space before a line means nothing). There are no comments after a value: a path may hold any
+ * character.
  *
  * In one file a key is set once. A later file may set it again and wins, except in exports: an
  * export is whole where it stands, and there is only one of a name.
@@ -122,14 +123,14 @@ static int begin_export(struct loader *l, const char *name)
 
 	if (!export_name_ok(name))
 		return fault_at(l, &l->here,
-				"[export %.80s]: no name for an export; letters, digits, \".\", \"_\" and "
-				"\"-\" are allowed, not \".\", \"-\" or \"mem-\" first, at most %d",
+				"[export %.80s]: no name for an export; letters, digits, \".\", "
+				"\"_\" and \"-\" are allowed, not \".\", \"-\" or \"mem-\" first, at most %d",
 				name, EXPORT_NAME_MAX);
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(config->exports[i].name, name) == 0)
 			return fault_at(l, &l->here,
-					"[export %s]: there is one already, at %s:%u; give this one "
-					"another name",
+					"[export %s]: there is one already, at %s:%u; give this "
+					"one another name",
 					name, l->drafts[i].place.file, l->drafts[i].place.line);
 	exports = reallocarray(config->exports, n + 1, sizeof(*exports));
 	if (!exports)
@@ -163,8 +164,8 @@ static int begin_section(struct loader *l, const char *line)
 	l->section = keys_section(name);
 	if (!l->section)
 		return fault_at(l, &l->here,
-				"[%.80s]: no such section; [daemon], [quota], [defaults], [pager] and "
-				"[export NAME] are allowed",
+				"[%.80s]: no such section; [daemon], [quota], [defaults], "
+				"[pager] and [export NAME] are allowed",
 				name);
 	if (l->section->id == SECTION_EXPORT)
 		return begin_export(l, name + strlen("export "));
@@ -251,8 +252,10 @@ static int set(struct loader *l, const char *name, const char *value)
 
 	base = base_of(l);
 	if (section->id == SECTION_EXPORT && i >= section->n_own) {
-		l->drafts[l->config->n_exports - 1].policy_set |= UINT64_C(1) << (i - section->n_own);
-		base = &l->drafts[l->config->n_exports - 1].policy;
+		struct draft *draft = &l->drafts[l->config->n_exports - 1];
+
+		draft->policy_set |= UINT64_C(1) << (i - section->n_own);
+		base = &draft->policy;
 	}
 	if (section->id == SECTION_DEFAULTS)
 		l->defaults = l->here;
@@ -356,8 +359,8 @@ static int check_policy(struct loader *l, const struct core_policy *policy,
 	if (core_policy_check(policy, &field) == 0)
 		return 0;
 	return fault_at(l, place,
-			"%s: with deadline-ms = %u and hard-ms = %u, %.*s-ms is wrong; the deadline may not "
-			"be later than the hard limit",
+			"%s: with deadline-ms = %u and hard-ms = %u, %.*s-ms is wrong; the "
+			"deadline may not be later than the hard limit",
 			title, policy->deadline_ms, policy->hard_ms,
 			(int)(strlen(field) - strlen("_ms")), field);
 }
@@ -369,8 +372,8 @@ static int finish_export(struct loader *l, struct export *export, struct draft *
 	snprintf(title, sizeof(title), "[export %s]", export->name);
 	if (!export->path)
 		return fault_at(l, &draft->place,
-				"%s: what is lent is not said; \"path = FILE\" or \"directory = DIR\" is "
-				"needed",
+				"%s: what is lent is not said; \"path = FILE\" or "
+				"\"directory = DIR\" is needed",
 				title);
 	export->policy = keys_merge_policy(&l->config->policy, &draft->policy, draft->policy_set);
 	return check_policy(l, &export->policy, &draft->place, title);

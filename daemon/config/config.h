@@ -4,7 +4,8 @@
 /*
  * The configuration, mapseald.conf(5): read once, whole or not at all.
  *
- * It knows the settings of the core, the pager, the sessions and the exports; none of them knows it.
+ * It knows the settings of the core, the pager, the sessions and the exports; none of them knows
+ * it.
  */
 
 #include <stdbool.h>
@@ -41,8 +42,9 @@ struct config {
 };
 
 /*
- * Reads @path and then the drop-ins PATH.d/?*.conf in order of their names; later settings win. NULL: all defaults.
- * On failure -errno, and the first fault in @fault: "FILE:LINE: what is wrong, what would be right".
+ * Reads @path and then the drop-ins PATH.d/?*.conf in order of their names; later settings win.
+ * NULL: all defaults. On failure -errno, and the first fault in @fault: "FILE:LINE: what is wrong,
+ * what would be right".
  */
 int config_load(const char *path, struct config **ret, char *fault, size_t size);
 struct config *config_free(struct config *config);

@@ -3,8 +3,9 @@
 /*
  * The keys, their bounds and their defaults, and what they are to those they configure.
  *
- * The keys of deadlines are not written down here: they are made from the core's deadline_table, so that a
- * new deadline can be configured, in [defaults] and in exports, without anybody thinking of it.
+ * The keys of deadlines are not written down here: they are made from the core's deadline_table, so
+ * that a new deadline can be configured, in [defaults] and in exports, without anybody thinking of
+ * it.
  */
 
 #include "daemon/config/keys.h"
@@ -142,7 +143,7 @@ struct config *keys_defaults(void)
 		.socket_mode = 0666,
 		.socket_group = (gid_t)-1,
 		.descriptors = true,
-		/* reserved by Debian for nobody, and within the 16 bits that containers are given */
+		/* no system gives it to anybody, and it is within a container's 16 bits */
 		.memory_owner = 65533,
 		.max_sessions = 64,
 		.max_seals = 4096,

@@ -21,8 +21,8 @@ struct section {
 	enum section_id id;
 	const char *title;
 	const struct setting *keys;
-	/* Of the keys of an export the first n_own are fields of struct export; the others are lines of deadline_table,
-	 * in its order, and fields of struct core_policy. */
+	/* Of the keys of an export the first n_own are fields of struct export; the others are
+	 * lines of deadline_table, in its order, and fields of struct core_policy. */
 	size_t n_keys, n_own;
 };
 

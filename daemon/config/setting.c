@@ -3,9 +3,9 @@
 /*
  * Values.
  *
- * Nothing is guessed, clamped or half taken: a value is what it says, or refused with the reason and
- * with what would be right. User and group names are looked up once, here; what the daemon compares
- * later are numbers.
+ * Nothing is guessed, clamped or half taken: a value is what it says, or refused with the reason
+ * and with what would be right. User and group names are looked up once, here; what the daemon
+ * compares later are numbers.
  */
 
 #include "daemon/config/setting.h"
@@ -170,7 +170,8 @@ int setting_parse_who(const char *text, struct export_who *ret, char *why, size_
 		r = parse_group(text, &who.id, why, size);
 	} else if (text[0] == '\0') {
 		r = fault(why, size,
-			  "nobody is named; \"*\", a user name, uid:N, %%GROUP or gid:N is allowed");
+			  "nobody is named; \"*\", a user name, uid:N, %%GROUP or gid:N is "
+			  "allowed");
 	} else {
 		r = parse_user(text, &who.id, why, size);
 	}
@@ -180,7 +181,8 @@ int setting_parse_who(const char *text, struct export_who *ret, char *why, size_
 	return 0;
 }
 
-/* OFFSET-end is how a range to infinity is written everywhere else; range_parse() knows finite ones only. */
+/* OFFSET-end is how a range to infinity is written everywhere else; range_parse() knows finite ones
+ * only. */
 static int parse_span(const char *text, uint64_t *ret_start, uint64_t *ret_end, char *why,
 		      size_t size)
 {

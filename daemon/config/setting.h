@@ -32,8 +32,8 @@ struct setting {
 };
 
 /*
- * Parses @value into the field of @base. 0, -ENOMEM, or -EINVAL with what is wrong and what is allowed in @why,
- * written to follow "KEY = VALUE: "; the field is then as it was.
+ * Parses @value into the field of @base. 0, -ENOMEM, or -EINVAL with what is wrong and what is
+ * allowed in @why, written to follow "KEY = VALUE: "; the field is then as it was.
  */
 int setting_parse(const struct setting *setting, const char *value, void *base, char *why,
 		  size_t size);

@@ -179,8 +179,11 @@ START_TEST(many_rules_are_told_in_bounds)
 	struct export export = { .name = (char *)"db", .read = many, .n_read = 100 };
 
 	for (size_t i = 0; i < 100; i++)
-		many[i] = (struct export_grant){ { EXPORT_EVERYONE, 0 },
-						 UINT64_C(1000000000000) + i * 3, UINT64_C(1000000000001) + i * 3 };
+		many[i] = (struct export_grant){
+			.who = { EXPORT_EVERYONE, 0 },
+			.start = UINT64_C(1000000000000) + i * 3,
+			.end = UINT64_C(1000000000001) + i * 3,
+		};
 	for (size_t size = 1; size < sizeof(why); size += 7) {
 		memset(why, 'x', sizeof(why));
 		ck_assert_int_eq(export_check_range(&export, CALLER(1, 1), false, 0, 1, why, size),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The configuration: what is read arrives, what is not understood is refused where it stands, and the
- * reason names what would be right.
+ * The configuration: what is read arrives, what is not understood is refused where it stands, and
+ * the reason names what would be right.
  */
 
 #include "daemon/config/config.h"
@@ -391,7 +391,8 @@ START_TEST(files)
 }
 END_TEST
 
-/* The example that is installed says what the defaults are, so taking the comments out changes nothing. */
+/* The example that is installed says what the defaults are, so taking the comments out changes
+ * nothing. */
 START_TEST(example)
 {
 	const char *top = getenv("top_srcdir");

@@ -213,7 +213,8 @@ static void stop_both(struct loop_poll *poll, uint32_t events)
 START_TEST(stop_within_callbacks)
 {
 	for (unsigned int i = 0; i < 50; i++) {
-		struct pair pair = { malloc(sizeof(struct counter)), malloc(sizeof(struct counter)) };
+		struct pair pair = { .mine = malloc(sizeof(struct counter)),
+				     .victim = malloc(sizeof(struct counter)) };
 
 		counter_start(pair.mine, new_event(0));
 		counter_start(pair.victim, new_event(0));
