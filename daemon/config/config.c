@@ -124,7 +124,8 @@ static int begin_export(struct loader *l, const char *name)
 	if (!export_name_ok(name))
 		return fault_at(l, &l->here,
 				"[export %.80s]: no name for an export; letters, digits, \".\", "
-				"\"_\" and \"-\" are allowed, not \".\", \"-\" or \"mem-\" first, at most %d",
+				"\"_\" and \"-\" are allowed, not \".\", \"-\" or \"mem-\" "
+				"first, at most %d",
 				name, EXPORT_NAME_MAX);
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(config->exports[i].name, name) == 0)
