@@ -34,7 +34,7 @@ AM_TESTS_ENVIRONMENT = \
 .PHONY: check-count
 check-count:
 	@status=0; $(MAKE) $(AM_MAKEFLAGS) check || status=$$?; \
-	bash $(top_srcdir)/tests/report.sh $(top_srcdir)/tests/skips.list . || status=$$?; \
+	bash $(top_srcdir)/tests/report.sh $(top_srcdir)/tests/skips.list . '$(SANITIZER)' || status=$$?; \
 	exit $$status
 
 # Memcheck needs an uninstrumented build.

@@ -45,6 +45,14 @@
 		}                                                                                  \
 	} while (0)
 
+/* Sanitizers put functions of their own before the C library's. */
+static inline bool sanitized(void)
+{
+	const char *sanitizer = getenv("SANITIZER");
+
+	return sanitizer && strcmp(sanitizer, "no") != 0;
+}
+
 static inline void skip(const char *why)
 {
 	printf("skipped: %s\n", why);

@@ -58,6 +58,16 @@ void rig_requires_root(void)
 	exit(77);
 }
 
+void rig_skip_sanitized(const char *reason)
+{
+	const char *sanitizer = getenv("SANITIZER");
+
+	if (!sanitizer || strcmp(sanitizer, "no") == 0)
+		return;
+	printf("%s\n", reason);
+	exit(77);
+}
+
 struct rig *rig_new(void)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));

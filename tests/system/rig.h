@@ -85,6 +85,9 @@ struct rig {
 /* Leaves with 77 and a reason when not run as root. */
 void rig_requires_root(void);
 
+/* Leaves with 77 in instrumented builds, where @reason holds. */
+void rig_skip_sanitized(const char *reason);
+
 /* Starts the supervisor with this configuration (NULL: none) and waits until it says that it is ready. @format
  * may name files of the rig by %s with rig_path(). Sets $MAPSEAL_SOCKET. */
 struct rig *rig_new(void);
