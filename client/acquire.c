@@ -64,7 +64,12 @@ static struct mapseal_seal *seal_new(struct mapseal *m, const struct mapseal_req
 	seal->mapping = true;
 	list_init(&seal->link);
 	list_init(&seal->pieces);
-	list_init(&seal->window.link);
+	seal->window = calloc(1, sizeof(*seal->window));
+	if (!seal->window) {
+		free(seal);
+		return NULL;
+	}
+	list_init(&seal->window->link);
 	return seal;
 }
 
@@ -135,18 +140,18 @@ static int map(struct mapseal_seal *seal, int memory, uint64_t offset)
 	struct proto_message message = { .type = PROTO_MAP };
 	int r;
 
-	r = window_map(&seal->window, memory, offset, seal->length, write);
+	r = window_map(seal->window, memory, offset, seal->length, write);
 	if (r < 0)
 		return r;
 	message.map.seal = seal->id;
-	message.map.address = (uintptr_t)seal->window.address;
-	message.map.length = seal->window.length;
+	message.map.address = (uintptr_t)seal->window->address;
+	message.map.length = seal->window->length;
 	wire_lock(&m->wire);
 	r = wire_call(&m->wire, &message, NULL, 0, NULL, NULL, PROTO_DONE, NULL);
 	wire_unlock(&m->wire);
 	if (r < 0)
 		return r;
-	return window_open(&seal->window, write);
+	return window_open(seal->window, write);
 }
 
 static int acquire(struct mapseal *m, const struct mapseal_request *request,

@@ -4,8 +4,8 @@
  * Connections: opened with HELLO, closed by giving everything back.
  *
  * Closing stops the agent first. From then on the connection is the closing thread's alone: it
- * returns the seals, ends break holds, and only when the socket is closed (so that the supervisor
- * begins nothing here any more) unmaps the windows, and drops the userfaultfd last.
+ * returns the seals, ends break holds, unmaps the windows while there is a supervisor to hear of
+ * it, and only then closes the socket, and the userfaultfd last.
  *
  * The process's connections are on a list for fork.c alone.
  */
@@ -218,30 +218,15 @@ int mapseal_connect(const struct mapseal_options *given, struct mapseal **ret)
 
 /* ---- closing ----------------------------------------------------------------------------- */
 
-static void free_seals(struct mapseal *m, bool forked)
+static void unmap_windows(struct mapseal *m)
 {
-	int uffd = m->space.uffd;
+	struct list *windows = &m->space.retired;
 
-	while (!list_empty(&m->seals)) {
-		struct mapseal_seal *seal =
-			list_entry(list_first(&m->seals), struct mapseal_seal, link);
-
-		while (!list_empty(&seal->pieces))
-			piece_end(list_entry(list_first(&seal->pieces), struct piece, link));
-		list_unlink(&seal->link);
-		if (!forked)
-			window_unmap(&seal->window, uffd);
-		free(seal);
-	}
-	while (!list_empty(&m->space.retired)) {
-		struct window *window =
-			list_entry(list_first(&m->space.retired), struct window, link);
-
-		list_unlink(&window->link);
-		if (!forked)
-			window_unmap(window, uffd);
-		free(window);
-	}
+	while (!list_empty(&m->seals))
+		seal_forget(list_entry(list_first(&m->seals), struct mapseal_seal, link), windows);
+	window_unmap(windows, m->wire.socket, m->space.uffd, m->wire.lost);
+	/* Without means to do it the orderly way. */
+	window_unmap(windows, m->wire.socket, m->space.uffd, true);
 }
 
 static struct mapseal *free_connection(struct mapseal *m, bool forked)
@@ -249,7 +234,14 @@ static struct mapseal *free_connection(struct mapseal *m, bool forked)
 	wire_deinit(&m->wire, forked);
 	agent_deinit(m);
 	break_free_all(m);
-	free_seals(m, forked);
+	while (!list_empty(&m->seals))
+		seal_forget(list_entry(list_first(&m->seals), struct mapseal_seal, link), NULL);
+	while (!list_empty(&m->space.retired)) {
+		struct list *l = list_first(&m->space.retired);
+
+		list_unlink(l);
+		free(list_entry(l, struct window, link));
+	}
 	m->space.uffd = fd_close(m->space.uffd);
 	free(m);
 	return NULL;
@@ -279,6 +271,7 @@ struct mapseal *mapseal_close(struct mapseal *m)
 	}
 	agent_stop(m);
 	give_back(m);
+	unmap_windows(m);
 	fork_remove(m);
 	return free_connection(m, false);
 }

@@ -119,10 +119,10 @@ static void split(struct piece *piece, uint64_t start, uint64_t end, uint64_t id
 	piece->end = start;
 }
 
-void piece_returned(struct piece *piece, uint32_t seq, uint64_t start, uint64_t end,
-		    uint64_t upper, uint32_t upper_seq)
+/* [start, end) was given back; what is left above the middle is called @upper. */
+static void carve(struct piece *piece, uint64_t start, uint64_t end, uint64_t upper,
+		  uint32_t upper_seq)
 {
-	piece->seq = seq;
 	if (start <= piece->start && end >= piece->end) {
 		piece_end(piece);
 		return;
@@ -134,6 +134,23 @@ void piece_returned(struct piece *piece, uint32_t seq, uint64_t start, uint64_t 
 	else if (end > piece->start)
 		piece->start = end;
 	clip_recall(piece);
+}
+
+bool piece_on_returned(struct piece *piece, uint32_t seq, const struct proto_message *reply)
+{
+	const struct proto_returned *returned;
+
+	piece->returning = false;
+	if (reply && reply->type == PROTO_RETURNED) {
+		returned = &reply->returned;
+		piece->seq = returned->seq;
+		carve(piece, returned->offset, returned->offset + returned->length,
+		      returned->upper, returned->upper_seq);
+		return true;
+	}
+	if (reply && reply->type == PROTO_REFUSED && reply->refused.code == PROTO_E_OLD_SEQ)
+		piece->refused_seq = seq;
+	return false;
 }
 
 void seal_update_gate(struct mapseal_seal *seal)

@@ -4,8 +4,8 @@
  * Recalls, from the closed gate to the return.
  *
  *	RECALL ──▶ DRAINING ──▶ ASKING ──▶ DUE ──▶ RETURN sent ──▶ over
- *		      ▲           │ │ DELAY  ▲          │ OLD_SEQ: what is newer was
- *		      │           │ └▶ DELAYED          │ taken in before, so again
+ *		      ▲           │ │ DELAY  ▲          │ OLD_SEQ: again, when
+ *		      │           │ └▶ DELAYED          │ what is newer was read
  *		      │ asked     │ LATER                ▼ other refusal: OWED
  *		      │ for more  └──▶ OWED ──▶ the owner returns it, or the deadline does
  *		      └───────────
@@ -65,23 +65,15 @@ static void on_returned(const struct proto_message *reply, void *data)
 	_cleanup_free_ struct about *about = data;
 	struct piece *piece = piece_find(about->m, about->id);
 	struct mapseal_event event = { .type = MAPSEAL_EVENT_RETURNED };
-	const struct proto_returned *returned;
 
 	if (!reply || !piece)
 		return;
 	event.seal = piece->seal;
-	piece->returning = false;
-	if (reply->type == PROTO_RETURNED) {
-		returned = &reply->returned;
-		event.offset = returned->offset;
-		event.length = returned->length;
-		piece_returned(piece, returned->seq, returned->offset,
-			       returned->offset + returned->length, returned->upper,
-			       returned->upper_seq);
+	if (piece_on_returned(piece, about->seq, reply)) {
+		event.offset = reply->returned.offset;
+		event.length = reply->returned.length;
 		agent_tell(about->m, &event);
-	} else if (piece->stage == PIECE_DUE &&
-		   !(reply->type == PROTO_REFUSED && reply->refused.code == PROTO_E_OLD_SEQ &&
-		     piece->seq != about->seq)) {
+	} else if (piece->stage == PIECE_DUE && piece->refused_seq != about->seq) {
 		piece->stage = PIECE_OWED;
 	}
 	seal_update_gate(event.seal);
@@ -228,7 +220,7 @@ static bool advance(struct mapseal *m, struct piece *piece)
 		ask(m, piece);
 		return true;
 	case PIECE_DUE:
-		if (!piece->returning)
+		if (piece_can_return(piece))
 			post_return(piece);
 		return m->wire.lost;
 	default:

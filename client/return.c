@@ -19,6 +19,7 @@
 struct returning {
 	struct mapseal_seal *seal;
 	uint64_t id;
+	uint32_t seq;
 	uint64_t end; /* how far it came back */
 	bool over;    /* the reply was seen: piece->returning may be somebody else's by now */
 };
@@ -27,18 +28,12 @@ static void on_returned(const struct proto_message *reply, void *data)
 {
 	struct returning *returning = data;
 	struct piece *piece = piece_find(returning->seal->m, returning->id);
-	const struct proto_returned *returned;
 
 	returning->over = true;
 	if (!piece)
 		return;
-	piece->returning = false;
-	if (reply && reply->type == PROTO_RETURNED) {
-		returned = &reply->returned;
-		returning->end = returned->offset + returned->length;
-		piece_returned(piece, returned->seq, returned->offset, returning->end,
-			       returned->upper, returned->upper_seq);
-	}
+	if (piece_on_returned(piece, returning->seq, reply))
+		returning->end = reply->returned.offset + reply->returned.length;
 	agent_kick(returning->seal->m);
 }
 
@@ -46,13 +41,17 @@ static void on_returned(const struct proto_message *reply, void *data)
 static int return_piece(struct mapseal_seal *seal, struct piece *piece, uint64_t start,
 			uint64_t end, unsigned int flags, uint64_t *ret_end)
 {
-	struct returning returning = { .seal = seal, .id = piece->id, .end = end };
-	uint32_t seq = piece->seq;
+	struct returning returning = {
+		.seal = seal,
+		.id = piece->id,
+		.seq = piece->seq,
+		.end = end,
+	};
 	struct proto_message message = {
 		.type = PROTO_RETURN,
 		.return_ = {
 			.seal = piece->id,
-			.seq = seq,
+			.seq = piece->seq,
 			.offset = start,
 			.length = end - start,
 			.flags = flags,
@@ -70,7 +69,7 @@ static int return_piece(struct mapseal_seal *seal, struct piece *piece, uint64_t
 	if (r == 0)
 		*ret_end = returning.end;
 	else if (strcmp(mapseal_last_error()->code, proto_error_name(PROTO_E_OLD_SEQ)) == 0)
-		r = piece && piece->seq == seq ? seal_stale(seal) : 0;
+		r = 0;
 	return r;
 }
 
@@ -96,7 +95,7 @@ int seal_return(struct mapseal_seal *seal, uint64_t start, uint64_t end, unsigne
 		}
 		if (!piece)
 			break;
-		if (piece->returning) {
+		if (!piece_can_return(piece)) {
 			wire_wait(w);
 			continue;
 		}

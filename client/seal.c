@@ -3,19 +3,17 @@
 /*
  * Seals: looking at one, and how it ends.
  *
- * A window is unmapped when the supervisor serves none of it any more. If it would not take the
- * seal back (a full disk), the window is put away until the connection ends, inaccessible, so that
- * nothing else is mapped at an address it still works on.
- *
  * The handle is the application's, who frees it when no other thread uses it. A handler or event
  * callback may free it too; one that runs in another thread is waited for.
+ *
+ * What the supervisor would not take back (a full disk) is forgotten here, and it will be told so
+ * when it asks. Its window goes all the same: the written bytes are in the supervisor's memory.
  */
 
 #include "client/seal.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "client/agent.h"
 #include "client/error.h"
@@ -42,39 +40,46 @@ int seal_stale(const struct mapseal_seal *seal)
 
 /* ---- the end ----------------------------------------------------------------------------- */
 
+static void end_pieces(struct mapseal_seal *seal)
+{
+	while (!list_empty(&seal->pieces))
+		piece_end(list_entry(list_first(&seal->pieces), struct piece, link));
+}
+
 void seal_destroy(struct mapseal_seal *seal)
 {
 	struct mapseal *m = seal->m;
-	struct window *retired = NULL;
-	bool served;
+	struct list windows = LIST_INIT(windows);
+	bool lost;
 
 	agent_forget(m, seal);
-	served = !list_empty(&seal->pieces) && !m->wire.lost;
-	while (!list_empty(&seal->pieces))
-		piece_end(list_entry(list_first(&seal->pieces), struct piece, link));
+	end_pieces(seal);
 	list_unlink(&seal->link);
-	if (served && seal->window.address) {
-		mprotect(seal->window.address, seal->window.length, PROT_NONE);
-		retired = malloc(sizeof(*retired));
-		if (retired) {
-			*retired = seal->window;
-			list_init(&retired->link);
-			list_append(&m->space.retired, &retired->link);
-		}
-	} else {
-		wire_unlock(&m->wire);
-		window_unmap(&seal->window, m->space.uffd);
-		wire_lock(&m->wire);
+	lost = m->wire.lost;
+	if (seal->window->address)
+		list_append(&windows, &seal->window->link);
+	else
+		free(seal->window);
+	wire_unlock(&m->wire);
+	window_unmap(&windows, m->wire.socket, m->space.uffd, lost);
+	wire_lock(&m->wire);
+	while (!list_empty(&windows)) {
+		struct list *left = list_first(&windows);
+
+		list_unlink(left);
+		list_append(&m->space.retired, left);
 	}
 	free(seal);
 }
 
-/* In a child there is no window, and the list is the parent's. */
-static void forget_in_child(struct mapseal_seal *seal)
+void seal_forget(struct mapseal_seal *seal, struct list *windows)
 {
-	while (!list_empty(&seal->pieces))
-		piece_end(list_entry(list_first(&seal->pieces), struct piece, link));
+	end_pieces(seal);
 	list_unlink(&seal->link);
+	if (windows && seal->window->address)
+		list_append(windows, &seal->window->link);
+	else
+		free(seal->window);
 	free(seal);
 }
 
@@ -87,7 +92,8 @@ struct mapseal_seal *mapseal_seal_free(struct mapseal_seal *seal)
 		return NULL;
 	m = seal->m;
 	if (connection_check(m) < 0) {
-		forget_in_child(seal);
+		/* There is no window here, and the list is the parent's. */
+		seal_forget(seal, NULL);
 		return NULL;
 	}
 	wire_lock(&m->wire);
@@ -104,7 +110,7 @@ struct mapseal_seal *mapseal_seal_free(struct mapseal_seal *seal)
 
 void *mapseal_address(const struct mapseal_seal *seal)
 {
-	return seal->window.address;
+	return seal->window->address;
 }
 
 uint64_t mapseal_offset(const struct mapseal_seal *seal)

@@ -33,7 +33,8 @@ struct piece {
 	struct mapseal_seal *seal;
 	uint64_t id;
 	uint32_t seq;
-	uint64_t start, end; /* in the object */
+	uint32_t refused_seq; /* a RETURN with it was refused: what is newer is on its way */
+	uint64_t start, end;  /* in the object */
 	enum piece_stage stage;
 	bool returning; /* a RETURN is under way */
 	bool parked;
@@ -49,7 +50,7 @@ struct mapseal_seal {
 	struct mapseal *m;
 	struct list link; /* connection */
 	struct list pieces;
-	struct window window;
+	struct window *window;
 	uint64_t id, object, offset, length;
 	uint64_t object_size;
 	uint32_t last_seq;
@@ -74,9 +75,14 @@ void piece_end(struct piece *piece);
 /* The first piece that overlaps [start, end), NULL if there is none. */
 struct piece *piece_first(struct mapseal_seal *seal, uint64_t start, uint64_t end);
 
-/* [start, end) was given back; what is left above the middle is called @upper. */
-void piece_returned(struct piece *piece, uint32_t seq, uint64_t start, uint64_t end,
-		    uint64_t upper, uint32_t upper_seq);
+/* The reply to a RETURN that was sent with @seq; NULL: there is none. Whether it was RETURNED. */
+bool piece_on_returned(struct piece *piece, uint32_t seq, const struct proto_message *reply);
+
+/* Whether a RETURN can be sent now. */
+static inline bool piece_can_return(const struct piece *piece)
+{
+	return !piece->returning && piece->refused_seq != piece->seq;
+}
 
 /* Whether it is a range of the seal, which may have been given back: -EINVAL. */
 int seal_check_range(const struct mapseal_seal *seal, uint64_t offset, uint64_t length);
@@ -93,6 +99,9 @@ void seal_update_gate(struct mapseal_seal *seal);
  */
 int seal_return(struct mapseal_seal *seal, uint64_t start, uint64_t end, unsigned int flags,
 		bool drain);
+
+/* Frees the object alone; its window goes to @windows, or, in a child, is not there. */
+void seal_forget(struct mapseal_seal *seal, struct list *windows);
 
 /* Ends the object; what is left of it the supervisor gets when it asks. Drops the lock. */
 void seal_destroy(struct mapseal_seal *seal);

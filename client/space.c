@@ -82,8 +82,8 @@ static int make_probe(struct window *probe)
 		munmap(address, length);
 		return error_set(errno, "A fresh page cannot be advised on: %m");
 	}
-	*probe = (struct window){ .address = address, .length = length };
-	list_init(&probe->link);
+	probe->address = address;
+	probe->length = length;
 	return 0;
 }
 
@@ -93,7 +93,7 @@ static int attach(struct mapseal *m, int uffd, bool kernel_faults)
 		.type = PROTO_ATTACH,
 		.attach.flags = kernel_faults ? PROTO_ATTACH_KERNEL_FAULTS : 0,
 	};
-	struct window probe;
+	struct window probe = { .address = NULL };
 	int r;
 
 	r = make_probe(&probe);
@@ -103,7 +103,7 @@ static int attach(struct mapseal *m, int uffd, bool kernel_faults)
 	wire_lock(&m->wire);
 	r = wire_call(&m->wire, &request, &uffd, 1, NULL, NULL, PROTO_ATTACHED, NULL);
 	wire_unlock(&m->wire);
-	window_unmap(&probe, uffd);
+	window_drop(&probe, uffd);
 	return r;
 }
 

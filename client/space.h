@@ -22,7 +22,7 @@ struct space {
 
 struct window {
 	struct list link;
-	void *address; /* NULL: none */
+	void *address;
 	size_t length; /* whole pages */
 };
 
@@ -34,5 +34,11 @@ int space_attach(struct mapseal *m, const char *object, bool transparent);
 int window_map(struct window *window, int memory, uint64_t offset, uint64_t length, bool write);
 int window_open(struct window *window, bool write);
 
-/* Unmaps what the supervisor serves no more, or never will again. */
-void window_unmap(struct window *window, int uffd);
+/* Unmaps a range whose registration nobody needs to hear the end of. */
+void window_drop(struct window *window, int uffd);
+
+/*
+ * Unmaps windows in a list, and frees them, so that the supervisor hears of it; without supervisor,
+ * all the same. Not under the lock. What cannot be unmapped now stays in the list, inaccessible.
+ */
+void window_unmap(struct list *windows, int socket, int uffd, bool lost);

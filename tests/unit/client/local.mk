@@ -10,6 +10,7 @@ client_tests = \
 	%D%/test-wire \
 	%D%/test-recall \
 	%D%/test-return \
+	%D%/test-window \
 	%D%/test-break \
 	%D%/test-fork \
 	%D%/test-header
@@ -30,6 +31,8 @@ tests_unit_client_test_recall_CFLAGS = $(client_test_cflags)
 tests_unit_client_test_recall_LDADD = $(client_test_libs)
 tests_unit_client_test_return_CFLAGS = $(client_test_cflags)
 tests_unit_client_test_return_LDADD = $(client_test_libs)
+tests_unit_client_test_window_CFLAGS = $(client_test_cflags)
+tests_unit_client_test_window_LDADD = $(client_test_libs)
 tests_unit_client_test_break_CFLAGS = $(client_test_cflags)
 tests_unit_client_test_break_LDADD = $(client_test_libs)
 tests_unit_client_test_fork_CFLAGS = $(client_test_cflags)

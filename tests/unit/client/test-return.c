@@ -182,6 +182,34 @@ START_TEST(test_old_seq_is_repeated)
 }
 END_TEST
 
+/* The refusal may overtake what it is about. */
+static void script_old_seq_early(struct peer *p)
+{
+	begin(p, 4);
+	peer_expect_return(p, 5, 1, 0, PEER_PAGES(4));
+	peer_refuse(p, PROTO_E_OLD_SEQ, "seq 1, it is 2");
+	peer_recall(p, 5, 2, 0, PEER_PAGE);
+	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
+	peer_expect_return(p, 5, 2, 0, PEER_PAGES(4));
+	peer_returned(p, 3, 0, 0);
+	peer_expect_end(p);
+}
+
+START_TEST(test_refusal_overtakes_the_recall)
+{
+	struct mapseal_seal *seal;
+	struct mapseal *m;
+
+	peer_start(&peer, script_old_seq_early);
+	m = peer_connect(&peer, 0, NULL, NULL);
+	seal = peer_acquire(m, 4, return_it, NULL);
+	ck_assert_int_eq(mapseal_return(seal, 0, PEER_PAGES(4), 0), 0);
+	ck_assert_int_eq(mapseal_seal_state(seal), MAPSEAL_RETURNED);
+	mapseal_close(m);
+	peer_finish(&peer);
+}
+END_TEST
+
 static void script_own_old_seq(struct peer *p)
 {
 	begin(p, 4);
@@ -253,6 +281,7 @@ int main(void)
 	tcase_add_test(tc, test_middle_split);
 	tcase_add_loop_test(tc, test_returning_more_than_asked, 0, 2);
 	tcase_add_loop_test(tc, test_old_seq_is_repeated, 0, 2);
+	tcase_add_test(tc, test_refusal_overtakes_the_recall);
 	tcase_add_loop_test(tc, test_own_return_crosses_a_recall, 0, 2);
 	tcase_add_test(tc, test_lapsed_opens_the_gate);
 	return peer_run(tc, true);
