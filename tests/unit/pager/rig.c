@@ -330,3 +330,17 @@ void rig_wait_parked(pid_t tid)
 		sched_yield();
 	}
 }
+
+bool rig_large_pages(void)
+{
+	int fd = open("/sys/kernel/mm/transparent_hugepage/shmem_enabled", O_RDONLY | O_CLOEXEC);
+	char text[128];
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return !strstr(text, "[never]") && !strstr(text, "[deny]") && !strstr(text, "[advise]");
+}

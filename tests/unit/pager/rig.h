@@ -102,3 +102,6 @@ bool rig_write(unsigned char *at, unsigned char value);
 
 /* Waits until a thread of @tid is asleep in the page fault handler of a userfaultfd. */
 void rig_wait_parked(pid_t tid);
+
+/* May memory be made of large pages here? Then a page that was taken out alone may stay, as zeros. */
+bool rig_large_pages(void);

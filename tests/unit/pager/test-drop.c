@@ -19,6 +19,12 @@ static uint64_t resident(const struct window_of *window)
 	return (uint64_t)st.st_blocks * 512 / PAGE;
 }
 
+static void check_resident(const struct window_of *window, uint64_t pages)
+{
+	if (!rig_large_pages())
+		check_is(resident(window), pages);
+}
+
 int main(void)
 {
 	struct window_of reader, writer, other;
@@ -55,11 +61,11 @@ int main(void)
 	writer.at[31 * PAGE] = 4;
 	event = rig_do(&rig, (struct pager_job){ .type = PAGER_DROP_CLEAN, .value = 8 * PAGE });
 	check_is(event.value, 8 * PAGE);
-	check_is(resident(&reader), N - 8);
-	check_is(resident(&writer), N);
+	check_resident(&reader, N - 8);
+	check_resident(&writer, N);
 	event = rig_do(&rig, (struct pager_job){ .type = PAGER_DROP_CLEAN, .value = 1 << 30 });
-	check_is(resident(&reader), 10);
-	check_is(resident(&writer), 2);
+	check_resident(&reader, 10);
+	check_resident(&writer, 2);
 	check_is(event.value, (N - 8 - 10 + N - 2) * PAGE);
 	for (unsigned long page = 0; page < N; page++) {
 		check_is(reader.at[page * PAGE], rig_byte(page * PAGE));
