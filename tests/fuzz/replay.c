@@ -82,6 +82,8 @@ int main(int argc, char **argv)
 	char kept[4096];
 	int total = 0, n;
 
+	if (LLVMFuzzerInitialize)
+		LLVMFuzzerInitialize(&argc, &argv);
 	LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
 	if (argc < 2) {
 		snprintf(kept, sizeof(kept), "%s/tests/fuzz/corpus/%s", top ? top : ".", CORPUS);
