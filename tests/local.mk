@@ -28,7 +28,8 @@ AM_TESTS_ENVIRONMENT = \
 	unset MAPSEAL_SOCKET MAPSEAL_TOKEN NOTIFY_SOCKET; \
 	ASAN_OPTIONS=abort_on_error=1:detect_leaks=1; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1; export UBSAN_OPTIONS; \
-	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1; export TSAN_OPTIONS;
+	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0; export TSAN_OPTIONS; \
+	CK_TIMEOUT_MULTIPLIER=15; export CK_TIMEOUT_MULTIPLIER;
 
 # `make check`, closed by one line that counts; a skip that skips.list does not explain is a failure.
 .PHONY: check-count
