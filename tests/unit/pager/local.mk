@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 check_LTLIBRARIES += %D%/librig.la
-%C%_librig_la_SOURCES = %D%/rig.c %D%/rig.h
+%C%_librig_la_SOURCES = %D%/rig.c %D%/rig.h %D%/wire.c %D%/wire.h
 %C%_librig_la_LIBADD = daemon/pager/libpager.la
 
 pager_tests = \
@@ -13,6 +13,7 @@ pager_tests = \
 	%D%/test-fence \
 	%D%/test-full \
 	%D%/test-hang \
+	%D%/test-hostile \
 	%D%/test-maps \
 	%D%/test-older \
 	%D%/test-pinned \
@@ -21,17 +22,18 @@ pager_tests = \
 check_PROGRAMS += $(pager_tests)
 TESTS += $(pager_tests)
 
-tests_unit_pager_test_attach_LDADD = %D%/librig.la
-tests_unit_pager_test_bytes_LDADD = %D%/librig.la
-tests_unit_pager_test_death_LDADD = %D%/librig.la
-tests_unit_pager_test_drop_LDADD = %D%/librig.la
-tests_unit_pager_test_events_LDADD = %D%/librig.la
-tests_unit_pager_test_fence_LDADD = %D%/librig.la
-tests_unit_pager_test_full_LDADD = %D%/librig.la
-tests_unit_pager_test_hang_LDADD = %D%/librig.la
-tests_unit_pager_test_maps_LDADD = %D%/librig.la
-tests_unit_pager_test_older_LDADD = %D%/librig.la
-tests_unit_pager_test_pinned_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
-tests_unit_pager_test_pinned_LDADD = %D%/librig.la $(URING_LIBS)
-tests_unit_pager_test_populate_LDADD = %D%/librig.la
-tests_unit_pager_test_storm_LDADD = %D%/librig.la
+%C%_test_attach_LDADD = %D%/librig.la
+%C%_test_bytes_LDADD = %D%/librig.la
+%C%_test_death_LDADD = %D%/librig.la
+%C%_test_drop_LDADD = %D%/librig.la
+%C%_test_events_LDADD = %D%/librig.la
+%C%_test_fence_LDADD = %D%/librig.la
+%C%_test_full_LDADD = %D%/librig.la
+%C%_test_hang_LDADD = %D%/librig.la
+%C%_test_hostile_LDADD = %D%/librig.la
+%C%_test_maps_LDADD = %D%/librig.la
+%C%_test_older_LDADD = %D%/librig.la
+%C%_test_pinned_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
+%C%_test_pinned_LDADD = %D%/librig.la $(URING_LIBS)
+%C%_test_populate_LDADD = %D%/librig.la
+%C%_test_storm_LDADD = %D%/librig.la

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,54 +11,15 @@
 #include <linux/userfaultfd.h>
 
 #include "rig.h"
+#include "wire.h"
 
 #define N 300ul
 
-static void send_fd(int socket, int fd, const void *data, size_t size)
-{
-	struct iovec iov = { (void *)data, size };
-	union {
-		char buffer[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		struct cmsghdr *cmsg;
-
-		message.msg_control = control.buffer;
-		message.msg_controllen = sizeof(control.buffer);
-		cmsg = CMSG_FIRSTHDR(&message);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	}
-	check_is(sendmsg(socket, &message, 0), size);
-}
-
 static int recv_fd(int socket, void *data, size_t size)
 {
-	struct iovec iov = { data, size };
-	union {
-		char buffer[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.buffer,
-		.msg_controllen = sizeof(control.buffer),
-	};
-	struct cmsghdr *cmsg;
-	int fd = -1;
+	size_t got;
 
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) <= 0)
-		return -1;
-	cmsg = CMSG_FIRSTHDR(&message);
-	if (cmsg)
-		memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
-	return fd;
+	return wire_take(socket, data, size, &got);
 }
 
 /* An unprivileged client; writes into a window and ends as it is told. */
@@ -73,17 +33,17 @@ static int client(int socket, bool exec)
 	if (setgid(65534) < 0 || setuid(65534) < 0)
 		return 1;
 	uffd = rig_uffd(UFFD_USER_MODE_ONLY);
-	send_fd(socket, uffd, &probe, sizeof(probe));
+	wire_send(socket, uffd, &probe, sizeof(probe));
 	memory = recv_fd(socket, &go, 1);
 	at = mmap(NULL, N * PAGE, PROT_NONE, MAP_SHARED, memory, 0);
 	if (at == MAP_FAILED)
 		return 2;
-	send_fd(socket, -1, &at, sizeof(at));
+	wire_send(socket, -1, &at, sizeof(at));
 	recv_fd(socket, &go, 1);
 	mprotect(at, N * PAGE, PROT_READ | PROT_WRITE);
 	for (unsigned long page = 0; page < N; page++)
 		at[page * PAGE] = 'w';
-	send_fd(socket, -1, "w", 1);
+	wire_send(socket, -1, "w", 1);
 	if (exec)
 		execl("/bin/sleep", "sleep", "1000", NULL);
 	pause();
@@ -122,7 +82,7 @@ static void dies(struct rig *rig, bool exec, bool discard, bool look)
 				    .write = true,
 			    });
 	check_is(event.error, 0);
-	send_fd(sockets[0], event.fd, "m", 1);
+	wire_send(sockets[0], event.fd, "m", 1);
 	close(event.fd);
 	check_is(recv_fd(sockets[0], &at, sizeof(at)), -1);
 	event = rig_do(rig, (struct pager_job){
@@ -132,7 +92,7 @@ static void dies(struct rig *rig, bool exec, bool discard, bool look)
 				    .end = N * PAGE,
 			    });
 	check_is(event.error, 0);
-	send_fd(sockets[0], -1, "g", 1);
+	wire_send(sockets[0], -1, "g", 1);
 	check_is(recv_fd(sockets[0], &byte, 1), -1);
 	check(pager_dirty(rig->pager, window) == N * PAGE);
 	rig->space_lost = false;
