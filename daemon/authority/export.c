@@ -6,6 +6,9 @@
  * The order is: is there a rule at all for this caller, then the file, then the range. So who has
  * no right learns nothing about what is in a directory, and makes the supervisor touch nothing.
  *
+ * Root needs no rule: it could open the file anyway, and has to be able to break. Faults in kernel
+ * mode are another matter, and are for those who are named.
+ *
  * One rule has to cover all of a range. Rules are not added up: what the administrator wrote in two
  * lines may have been meant as two things, and a window over both would show the seam to nobody.
  *
@@ -74,6 +77,11 @@ int export_find(const struct export *exports, size_t n, const char *object,
 }
 
 /* ---- callers ----------------------------------------------------------------------------- */
+
+static bool is_root(const struct export_caller *caller)
+{
+	return caller->uid == 0;
+}
 
 static bool is_meant(const struct export_who *who, const struct export_caller *caller)
 {
@@ -146,6 +154,8 @@ int export_check_range(const struct export *export, const struct export_caller *
 	size_t n = write ? export->n_write : export->n_read;
 	char range[RANGE_TEXT_MAX], rights[200];
 
+	if (is_root(caller))
+		return 0;
 	for (size_t i = 0; i < n; i++)
 		if (is_meant(&grants[i].who, caller) && grants[i].start <= start &&
 		    end <= grants[i].end)
@@ -169,6 +179,8 @@ static bool has_any_right(const struct export *export, const struct export_calle
 	const struct export_grant *grants = write ? export->write : export->read;
 	size_t n = write ? export->n_write : export->n_read;
 
+	if (is_root(caller))
+		return true;
 	for (size_t i = 0; i < n; i++)
 		if (is_meant(&grants[i].who, caller))
 			return true;

@@ -6,7 +6,7 @@
  *
  * An object is named EXPORT, or EXPORT/PATH for a file below a directory export. Who may do what is
  * said per range, and nothing is granted that no rule grants: a WRITE window shows its holder the
- * bytes of its range, but a READ seal is only for those whom `read` names.
+ * bytes of its range, but a READ seal is only for those whom `read` names. Root needs no rule.
  */
 
 #include <stdbool.h>

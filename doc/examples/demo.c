@@ -61,7 +61,7 @@ static pid_t start_supervisor(const char *program, const struct play *play)
 	file = fopen(config, "we");
 	stage_need(file, config);
 	fprintf(file,
-		"[export db]\npath = %s\nread = uid:0, uid:%d\nwrite = uid:0, uid:%d\nkernel-faults = uid:%d\n"
+		"[export db]\npath = %s\nread = uid:%d\nwrite = uid:%d\nkernel-faults = uid:%d\n"
 		"deadline-ms = %d\nhard-ms = %d\n",
 		play->path, STAGE_UID, STAGE_UID, STAGE_UID, DEADLINE_MS, HARD_MS);
 	stage_need(fclose(file) == 0, config);

@@ -9,6 +9,9 @@ rig <<END
 [export file]
 path = $dir/file
 read = uid:65534@0-16K
+[export other]
+path = $dir/file
+write = uid:1
 END
 
 refused 2 'frobnicate' mapsealctl frobnicate
@@ -22,7 +25,8 @@ done
 refused 1 'align|page' as_user mapsealctl hold file:1-4097 --mode read
 refused 1 'end|size' as_user mapsealctl cat file:0-1G
 refused 1 'nothing' as_user mapsealctl cat nothing
-refused 5 'nothing of it' mapsealctl cat file
+refused 5 'nothing of it' as_user mapsealctl cat other
+mapsealctl cat other | cmp - "$dir/file"
 refused 5 'may read|read' as_user mapsealctl cat file:0-32K
 refused 5 'write' as_user mapsealctl hold file --mode write
 refused 1 '4711' mapsealctl show 4711

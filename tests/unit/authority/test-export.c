@@ -146,10 +146,25 @@ START_TEST(groups)
 	ck_assert(may(&by_gid, false, 8 * MiB, EXPORT_TO_END));
 	ck_assert(!may(CALLER(1001, 1, 2), false, 8 * MiB, 9 * MiB));
 	ck_assert(strstr(why, "uid 1001 may read nothing of it;"));
-	/* a uid is no gid, and root is nobody special */
+	/* a uid is no gid, and the group of root is not root */
 	ck_assert(!may(CALLER(50, 1), false, 8 * MiB, 9 * MiB));
-	ck_assert(!may(CALLER(0, 0), false, 0, 1));
-	ck_assert(!may(CALLER(0, 1000), false, 0, 1));
+	ck_assert(!may(CALLER(1001, 0), false, 0, 1));
+}
+END_TEST
+
+START_TEST(root_needs_no_rule)
+{
+	const struct export_caller *root = CALLER(0, 0);
+	struct export mute = { .name = (char *)"mute", .path = (char *)in("secret") };
+	struct authority_file file;
+
+	ck_assert(may(root, false, 0, EXPORT_TO_END));
+	ck_assert(may(root, true, 6 * MiB, EXPORT_TO_END));
+	ck_assert_int_eq(export_open(&mute, NULL, mounts, root, true, &file, why, sizeof(why)), 0);
+	ck_assert(file.writable);
+	close(file.fd);
+	/* faults in kernel mode are for those who are named */
+	ck_assert(!export_may_fault(&db, root));
 }
 END_TEST
 
@@ -385,6 +400,7 @@ int main(void)
 	suite_add_tcase(suite, rules_case);
 	tcase_add_checked_fixture(files_case, setup, teardown);
 	tcase_add_test(files_case, a_file);
+	tcase_add_test(files_case, root_needs_no_rule);
 	/* Debian 12's valgrind does not know openat2(2) */
 	if (!strstr(preload ? preload : "", "vgpreload")) {
 		tcase_add_test(files_case, below_a_directory);
