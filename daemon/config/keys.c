@@ -143,8 +143,8 @@ struct config *keys_defaults(void)
 		.socket_mode = 0666,
 		.socket_group = (gid_t)-1,
 		.descriptors = true,
-		/* no system gives it to anybody, and it is within a container's 16 bits */
-		.memory_owner = 65533,
+		/* the last one there is: outside of every range that users are made from */
+		.memory_owner = 4294967294,
 		.max_sessions = 64,
 		.max_seals = 4096,
 		.max_window_bytes = 4 * GIB,

@@ -25,7 +25,7 @@
 #include "util/range.h"
 #include "util/units.h"
 
-#define ID_MAX (UINT32_MAX - 2) /* the last two mean "none" to some system calls */
+#define ID_MAX (UINT32_MAX - 1) /* the last one means "none" to system calls */
 
 static int fault(char *why, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/config.h"
 #include "daemon/supervisor/wiring.h"
-
 
 struct client *client_find(const struct supervisor *s, uint64_t holder)
 {
@@ -70,6 +70,15 @@ static void hello(struct supervisor *s, struct session *session, uint32_t serial
 	struct client *client = calloc(1, sizeof(*client));
 	uint64_t holder;
 
+	if (session->peer.uid == s->config->memory_owner) {
+		free(client);
+		session_refuse(session, serial, PROTO_E_DENIED,
+			       "uid %u owns the memory of windows and could open it for writing; it "
+			       "gets no session",
+			       session->peer.uid);
+		session_hang_up(session);
+		return;
+	}
 	if (!client || quota_user_get(s->quota, session->peer.uid, &client->user) < 0 ||
 	    core_holder_add(s->core, &info, &holder) != 0) {
 		if (client)
@@ -258,6 +267,9 @@ void client_request(struct session *session, const struct proto_message *m, stru
 		hello(s, session, m->serial, &m->hello);
 		return;
 	}
+	/* What the core has said already goes out before the answer to this: a holder that is told
+	 * OLD_SEQ has been told what is newer. */
+	commands_drain(s);
 	switch (m->type) {
 	case PROTO_DEVICE_GET:
 		request_device_get(s, client, m->serial, &m->device_get);

@@ -32,6 +32,7 @@ system_programs = \
 	%D%/holder-death \
 	%D%/huge-pages \
 	%D%/madvise-storm \
+	%D%/memory-owner \
 	%D%/mlockall \
 	%D%/one-process-two-seals \
 	%D%/partial-return \
@@ -97,6 +98,8 @@ tests_system_huge_pages_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_huge_pages_LDADD = %D%/librig.la $(URING_LIBS)
 tests_system_madvise_storm_SOURCES = %D%/madvise-storm.c
 tests_system_madvise_storm_LDADD = %D%/librig.la
+tests_system_memory_owner_SOURCES = %D%/memory-owner.c
+tests_system_memory_owner_LDADD = %D%/librig.la
 tests_system_mlockall_SOURCES = %D%/mlockall.c
 tests_system_mlockall_LDADD = %D%/librig.la
 tests_system_one_process_two_seals_SOURCES = %D%/one-process-two-seals.c

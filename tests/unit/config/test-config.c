@@ -94,7 +94,7 @@ START_TEST(defaults)
 	config_pager(config, &pager);
 	ck_assert_uint_eq(pager.readahead_pages, 16);
 	ck_assert(!pager.without_poison && !pager.without_wp_continue);
-	ck_assert_uint_ne(pager.memory_owner, 0);
+	ck_assert_uint_eq(pager.memory_owner, 4294967294);
 	config_quota(config, &quota);
 	for (int i = 0; i < _QUOTA_N; i++)
 		ck_assert_uint_gt(quota.max[i], 0);
@@ -309,9 +309,9 @@ START_TEST(who_and_range)
 		{ "", "nobody is named" },
 		{ "1000", "uid:1000" },
 		{ "uid:", "is" },
-		{ "uid:-1", "0 to 4294967293" },
-		{ "uid:4294967295", "0 to 4294967293" },
-		{ "gid:x", "0 to 4294967293" },
+		{ "uid:-1", "0 to 4294967294" },
+		{ "uid:4294967295", "0 to 4294967294" },
+		{ "gid:x", "0 to 4294967294" },
 		{ "%", "no group" },
 		{ "%no-such-group-here", "no group" },
 		{ "no-such-user-here", "no user" },
@@ -334,8 +334,8 @@ START_TEST(who_and_range)
 			      "taken: %s", wrong[i].text);
 		ck_assert_msg(strstr(why, wrong[i].reason) != NULL, "%s: %s", wrong[i].text, why);
 	}
-	ck_assert_int_eq(setting_parse_grant("uid:4294967293@1-2", &grant, why, sizeof(why)), 0);
-	ck_assert_uint_eq(grant.who.id, 4294967293);
+	ck_assert_int_eq(setting_parse_grant("uid:4294967294@1-2", &grant, why, sizeof(why)), 0);
+	ck_assert_uint_eq(grant.who.id, 4294967294);
 	ck_assert_uint_eq(grant.start, 1);
 	ck_assert_uint_eq(grant.end, 2);
 	bad("[export x]\npath = /x\nread = *,\n", 3, "nobody is named");
