@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 dist_sysconf_DATA = %D%/mapseald.conf
-dist_bashcompletion_DATA = %D%/mapsealctl.bash-completion
+# Completions are found by the command's name.
+dist_bashcompletion_DATA = %D%/bash-completion/mapsealctl
 systemdsystemunit_DATA = %D%/mapseal.socket %D%/mapseald.service
-
-bashcompletion_install = install-data-hook
 
 EXTRA_DIST += %D%/mapseal.socket %D%/mapseald.service.in
 

@@ -15,6 +15,9 @@ pc=$(find "$root" -name mapseal.pc)
 find "$dir" -name 'mapseald.service' | grep -q . || { echo "units were not installed"; exit 1; }
 find "$dir" -name 'mapseal.7' | grep -q . || { echo "manual pages were not installed"; exit 1; }
 
+# bash looks for a completion by the command's name alone
+[ -e "$root/share/bash-completion/completions/mapsealctl" ] || { echo "no completion for mapsealctl"; exit 1; }
+
 cat >"$dir/use.c" <<'END'
 #include <mapseal.h>
 int main(void)
