@@ -172,15 +172,13 @@ static void whole_done(struct core *core, struct seal *seal, const struct core_f
 {
 	enum core_cause cause = seal->job->cause;
 	enum core_result result = seal->job->result;
-	bool asked = seal->recall && seal->recall->sent;
 
 	entries_over(core, seal, result, fence);
 	core_recall_end(core, seal);
 	seal->job = core_job_free(core, seal->job);
 
 	if (cause == CORE_CAUSE_PARK && !seal->holder->gone) {
-		if (asked)
-			tell_revoked(core, seal, cause, fence);
+		tell_revoked(core, seal, cause, fence);
 		core->stats.parks++;
 		seal->is_parked = true;
 		core_object_changed(core, seal->object);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <semaphore.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,15 +15,31 @@
 
 enum { SIZE = 128 * 1024 };
 
+static sem_t is_parked;
+
+static void on_event(struct mapseal *m, const struct mapseal_event *event, void *data)
+{
+	(void)m, (void)data;
+	if (event->type == MAPSEAL_EVENT_PARKED)
+		sem_post(&is_parked);
+}
+
 static int reader(int channel, void *data)
 {
-	struct mapseal *m = client(MAPSEAL_THREAD);
-	struct mapseal_seal *seal = hold(m, "file", 0, 0, MAPSEAL_READ, MAPSEAL_TRANSPARENT);
-	const volatile unsigned char *bytes = mapseal_address(seal);
+	struct mapseal_options options = {
+		.size = sizeof(options), .flags = MAPSEAL_THREAD, .on_event = on_event
+	};
+	const volatile unsigned char *bytes;
+	struct mapseal_seal *seal;
 	unsigned char copy[4096];
+	struct mapseal *m;
 	int pipe_fds[2];
 
 	(void)data;
+	expect(sem_init(&is_parked, 0, 0) == 0);
+	must(mapseal_connect(&options, &m));
+	seal = hold(m, "file", 0, 0, MAPSEAL_READ, MAPSEAL_TRANSPARENT);
+	bytes = mapseal_address(seal);
 	expect(rig_same(bytes, 0, 4096, 1));
 	/* write(2) from a page that is not there yet */
 	expect(pipe(pipe_fds) == 0);
@@ -32,6 +49,9 @@ static int reader(int channel, void *data)
 
 	cue(channel, "holding");
 	cue_wait(channel, "fenced");
+	while (sem_wait(&is_parked) < 0)
+		;
+	expect_eq(mapseal_seal_state(seal), MAPSEAL_PARKED);
 	cue(channel, "touching");
 	/* Parked here until the break is over: the old byte may not be seen any more. */
 	expect_eq(bytes[0], 'n');

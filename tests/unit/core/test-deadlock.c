@@ -23,8 +23,9 @@ START_TEST(transparent_is_fenced_not_asked)
 	ck_assert_int_eq(view(s).state, CORE_SEAL_PARKED);
 	c = ready(b);
 	ck_assert_int_eq(c.account[0].result, CORE_RESULT_PARKED);
-	/* It was not asked, so it need not be told. */
-	none(CORE_CMD_REVOKED);
+	/* Nobody asked it, but whoever looks at its state may know. */
+	c = take(CORE_CMD_REVOKED);
+	ck_assert_uint_eq(c.cause, CORE_CAUSE_PARK);
 	none(CORE_CMD_REGRANT);
 	pass(50);
 	c = take(CORE_CMD_REGRANT);
