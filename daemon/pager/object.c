@@ -30,6 +30,8 @@ int object_open(struct pager *pager, struct pager_job *job)
 		.anonymous = job->anonymous,
 	};
 	list_init(&object->views);
+	list_init(&object->syncing);
+	list_init(&object->to_sync);
 	if (object->fd < 0 && job->anonymous)
 		object->fd = memory_new(pager, "mapseal-object", object->size, 0);
 	r = object->fd < 0 ? -EBADF : idtable_put(&pager->objects_by_id, object->id, object);

@@ -70,6 +70,9 @@ struct object {
 	unsigned int users; /* views */
 	unsigned int reads; /* queued now */
 	struct list views;
+	struct list syncing, to_sync; /* commits: of the sync under way, of the next one */
+	uint64_t failed_syncs;
+	int sync_error; /* of the last that failed */
 };
 
 /* ---- spaces ------------------------------------------------------------------------------ */

@@ -10,7 +10,12 @@
  *
  * A commit ends with one fdatasync, and only then are its pages clean: until that they are
  * `writing`, and any failure makes all of them dirty again. Syncing once more without writing once
- * more could report success about bytes that the kernel has given up. A flush makes nothing clean:
+ * more could report success about bytes that the kernel has given up. And the kernel reports a failure
+ * once for each description, to whoever syncs first, though it may be about another window's bytes: so
+ * an object has one sync under way at a time, for all commits whose bytes were written when it
+ * began, and a failure is the failure of every commit that has begun to write.
+ *
+ * A flush makes nothing clean:
  * its caller cannot know whether a device is still at work on a page, which write-protection does
  * not see. Only the holder can, when it commits.
  */
@@ -26,10 +31,12 @@ struct writeback {
 	struct turn turn;
 	struct writer writer;
 	struct loop_op sync;
+	struct list sync_link; /* in object->syncing or ->to_sync */
 	struct job *job;
 	struct window *window;
 	uint64_t first, last, cursor;
-	bool commit, syncing, synced;
+	uint64_t failed_before; /* syncs of the object, when this began to write */
+	bool commit, begun, syncing, synced;
 	int error;
 };
 
@@ -58,16 +65,61 @@ static void finish(struct writeback *wb)
 	pager->n_ops--;
 }
 
+/* ---- syncing ----------------------------------------------------------------------------- */
+
+static void start_sync(struct object *object);
+
+static void sync_over(struct object *object, int result)
+{
+	if (result < 0) {
+		object->failed_syncs++;
+		object->sync_error = result;
+	}
+	list_for_each (pos, &object->syncing) {
+		struct writeback *wb = list_entry(pos, struct writeback, sync_link);
+
+		list_unlink(&wb->sync_link);
+		wb->syncing = false;
+		wb->synced = true;
+		if (!wb->error && wb->failed_before != object->failed_syncs)
+			wb->error = object->sync_error;
+		op_again(&wb->op);
+	}
+	if (!list_empty(&object->to_sync))
+		start_sync(object);
+}
+
 static void synced(struct loop_op *op, int result)
 {
 	struct writeback *wb = op->data;
 
-	wb->syncing = false;
-	wb->synced = true;
-	if (result < 0 && !wb->error)
-		wb->error = result;
-	op_again(&wb->op);
+	sync_over(wb->window->view->object, result);
 }
+
+static void start_sync(struct object *object)
+{
+	struct writeback *wb = list_entry(list_first(&object->to_sync), struct writeback, sync_link);
+	int r;
+
+	list_for_each (pos, &object->to_sync) {
+		list_unlink(pos);
+		list_append(&object->syncing, pos);
+	}
+	wb->sync = (struct loop_op){ .fn = synced, .data = wb };
+	r = loop_fdatasync(object->pager->loop, &wb->sync, object->fd);
+	if (r < 0)
+		sync_over(object, r);
+}
+
+static void join_sync(struct writeback *wb, struct object *object)
+{
+	wb->syncing = true;
+	list_append(&object->to_sync, &wb->sync_link);
+	if (list_empty(&object->syncing))
+		start_sync(object);
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
 
 /* Runs of pages that are dirty and not kept writable are protected. */
 static int protect_dirty(struct writeback *wb, uint64_t first, uint64_t last)
@@ -124,6 +176,10 @@ static void step(struct op *op)
 
 	if (list_first(&wb->window->line) != &wb->turn.link || wb->syncing)
 		return;
+	if (!wb->begun) {
+		wb->begun = true;
+		wb->failed_before = view->object->failed_syncs;
+	}
 	if (wb->window->closed && wb->cursor < wb->last) {
 		wb->error = -ECANCELED;
 		wb->cursor = wb->last;
@@ -153,15 +209,8 @@ static void step(struct op *op)
 	if (wb->writer.error && !wb->error)
 		wb->error = wb->writer.error;
 	if (wb->commit && !wb->error && !wb->synced && !view->object->anonymous) {
-		int r;
-
-		wb->sync = (struct loop_op){ .fn = synced, .data = wb };
-		r = loop_fdatasync(op->pager->loop, &wb->sync, view->object->fd);
-		if (r == 0) {
-			wb->syncing = true;
-			return;
-		}
-		wb->error = r;
+		join_sync(wb, view->object);
+		return;
 	}
 	finish(wb);
 }
@@ -190,6 +239,7 @@ void writeback_start(struct pager *pager, struct job *job)
 		return;
 	}
 	op_init(&wb->op, pager, step);
+	list_init(&wb->sync_link);
 	wb->job = job;
 	wb->window = window;
 	wb->commit = job->job.type == PAGER_COMMIT;

@@ -18,7 +18,8 @@ pager_tests = \
 	%D%/test-older \
 	%D%/test-pinned \
 	%D%/test-populate \
-	%D%/test-storm
+	%D%/test-storm \
+	%D%/test-sync
 check_PROGRAMS += $(pager_tests)
 TESTS += $(pager_tests)
 
@@ -37,3 +38,5 @@ TESTS += $(pager_tests)
 %C%_test_pinned_LDADD = %D%/librig.la $(URING_LIBS)
 %C%_test_populate_LDADD = %D%/librig.la
 %C%_test_storm_LDADD = %D%/librig.la
+%C%_test_sync_LDFLAGS = -Wl,--wrap=loop_fdatasync
+%C%_test_sync_LDADD = %D%/librig.la
