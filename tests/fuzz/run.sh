@@ -37,7 +37,7 @@ describe() {
 			daemon/supervisor/*.c tests/fuzz/session-*.c'
 		packages='liburing inih libsystemd'
 		link='-Wl,--wrap=clock_gettime -Wl,--wrap=log_line -lpthread'
-		max_len=700
+		max_len=256
 		;;
 	*) echo "no such target: $1" >&2; exit 2 ;;
 	esac
@@ -50,7 +50,8 @@ build() {
 	if [ -e "$top_builddir/config.h" ]; then
 		flags="$flags -include $(cd "$top_builddir" && pwd)/config.h"
 	else
-		flags="$flags -DPACKAGE_VERSION=\"0\""
+		echo '#define PACKAGE_VERSION "0"' >"$2/config.h"
+		flags="$flags -include $2/config.h"
 	fi
 	if [ -n "$packages" ]; then
 		# shellcheck disable=SC2086 # a list
@@ -96,7 +97,7 @@ for target in $targets; do
 	result=0
 	# shellcheck disable=SC2086 # empty, or one argument
 	"$run/$target/fuzz-$target" -max_total_time="$seconds" -max_len="$max_len" $dictionary \
-		-artifact_prefix="$run/$target/" -print_final_stats=1 -timeout=20 -rss_limit_mb=4096 \
+		-artifact_prefix="$run/$target/" -print_final_stats=1 -timeout=20 -len_control=0 -rss_limit_mb=4096 \
 		"$run/$target/new" "$top_srcdir/tests/fuzz/corpus/$target" \
 		>"$run/$target/out" 2>"$run/$target/log" || result=$?
 	case $result in
