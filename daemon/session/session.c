@@ -36,6 +36,7 @@
 
 #define DRAIN_MAX 1024	  /* frames read and thrown away when hanging up */
 #define UNWELCOME_MAX 64 /* sessions over their quota that have not been told yet */
+#define FD_WEIGHT 16384	  /* bytes that a queued descriptor counts for: of those there are fewer */
 
 struct sessions {
 	struct loop *loop;
@@ -75,11 +76,16 @@ void session_hang_up(struct session *session)
 	list_append(&session->sessions->over, &session->link);
 }
 
+static size_t weight(const struct outgoing *o)
+{
+	return sizeof(*o) + o->size + (o->fd >= 0 ? FD_WEIGHT : 0);
+}
+
 static void outgoing_free(struct session *session, struct outgoing *o)
 {
 	size_t *count = o->bulk ? &session->bulk : &session->queued;
 
-	*count -= o->size + sizeof(*o);
+	*count -= weight(o);
 	list_unlink(&o->link);
 	fd_close(o->fd);
 	free(o);
@@ -203,7 +209,7 @@ static void enqueue(struct session *session, const char *frame, size_t size, int
 	o->bulk = bulk;
 	o->size = size;
 	memcpy(o->frame, frame, size);
-	*(bulk ? &session->bulk : &session->queued) += size + sizeof(*o);
+	*(bulk ? &session->bulk : &session->queued) += weight(o);
 	list_append(&session->queue, &o->link);
 	transmit(session);
 }

@@ -348,9 +348,11 @@ END_TEST
 START_TEST(descriptors_are_closed_when_not_sent)
 {
 	struct proto_message message = { .type = PROTO_DEVICE };
+	size_t open_at_first;
 
 	hello();
 	settle();
+	open_at_first = count_open();
 	for (int i = 0; i < 3000; i++) {
 		int fd = fcntl(client, F_DUPFD_CLOEXEC, 3);
 
@@ -359,6 +361,8 @@ START_TEST(descriptors_are_closed_when_not_sent)
 		session_reply(current, 2, &message, fd);
 	}
 	ck_assert(current->hung_up);
+	/* and only few of them are kept for who does not read */
+	ck_assert_uint_lt(count_open(), open_at_first + 4);
 	settle();
 	ck_assert_uint_eq(n_closed, 1);
 }
