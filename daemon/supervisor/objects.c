@@ -64,6 +64,7 @@ static void object_free(struct supervisor *s, struct object *object)
 	list_unlink(&object->inode_link);
 	list_unlink(&object->creator_link);
 	quota_refund(&object->memory);
+	quota_refund(&object->place);
 	fd_close(object->fd);
 	free(object->name);
 	free(object);
@@ -212,7 +213,7 @@ static int make_memory(uint64_t size)
 int object_create(struct supervisor *s, struct client *client, uint64_t size, struct object **ret,
 		  struct refusal *refusal)
 {
-	struct quota_charge charge;
+	struct quota_charge charge, place;
 	_cleanup_fd_ int fd = -1;
 	struct object *object;
 	char name[64];
@@ -226,16 +227,27 @@ int object_create(struct supervisor *s, struct client *client, uint64_t size, st
 			      " more are too many",
 			      client->uid, quota_used(client->user, QUOTA_WINDOW_BYTES),
 			      quota_limit(client->user, QUOTA_WINDOW_BYTES), size);
+	/* each costs us a descriptor, however small it is */
+	if (quota_charge(client->user, QUOTA_SEALS, 1, &place) != 0) {
+		quota_refund(&charge);
+		return refuse(refusal, PROTO_E_QUOTA,
+			      "uid %u has %" PRIu64 " of %" PRIu64
+			      " seals, and memory without a file counts as one",
+			      client->uid, quota_used(client->user, QUOTA_SEALS),
+			      quota_limit(client->user, QUOTA_SEALS));
+	}
 	fd = make_memory(size);
 	if (fd < 0 || fstat(fd, &st) < 0 ||
 	    object_new(s, &st, "mem", supervisor_policy(s), true, &object) < 0) {
 		quota_refund(&charge);
+		quota_refund(&place);
 		return refuse(refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
 	}
 	object->fd = take_fd(&fd);
 	object->writable = true;
 	object->owner = client->uid;
 	object->memory = charge;
+	object->place = place;
 	list_append(&client->objects, &object->creator_link);
 	snprintf(name, sizeof(name), "mem-%" PRIu64, object->node.id);
 	free(object->name);

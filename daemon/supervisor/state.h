@@ -99,7 +99,7 @@ struct object {
 	uid_t owner; /* anonymous: whose sessions may acquire it */
 	uint64_t size;
 	size_t refs, n_seals;
-	struct quota_charge memory; /* anonymous */
+	struct quota_charge memory, place; /* anonymous */
 	struct core_policy policy;
 	struct list proofs;
 	char *name;
@@ -141,6 +141,7 @@ struct window {
 	struct object *object;
 	uint64_t start, end; /* as granted */
 	uint32_t serial;     /* of the ACQUIRE that is to be answered */
+	struct list seals;
 	size_t n_seals;
 	bool write, discard, revoke_park;
 	bool opening, open, mapping, mapped, closing;
@@ -155,6 +156,7 @@ struct deferred {
 
 struct seal {
 	struct idmap_node node;
+	struct list link; /* of the window's */
 	struct window *window;
 	struct quota_charge charge, export_charge;
 	struct list deferred;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A uid has so many sessions, seals and bytes of windows, and not more; what it gives back it may have
- * again; another uid is not affected.
+ * A uid has so many sessions, seals and bytes of windows, and not more; memory objects count as seals, however
+ * small they are; what it gives back it may have again; another uid is not affected.
  */
 
 #include <errno.h>
@@ -23,12 +23,14 @@ static int user(int channel, void *data)
 	};
 	struct mapseal *m = client(MAPSEAL_THREAD), *second = client(MAPSEAL_THREAD), *third;
 	struct mapseal_seal *seals[4], *more;
+	char name[64];
 
 	(void)channel, (void)data;
 	must_refuse(mapseal_connect(&options, &third), EDQUOT);
 	for (int i = 0; i < 4; i++)
 		must(mapseal_acquire(i % 2 ? m : second, &request, &seals[i]));
 	must_refuse(mapseal_acquire(m, &request, &more), EDQUOT);
+	must_refuse(mapseal_create(m, 1, name), EDQUOT);
 	for (int i = 1; i < 4; i++)
 		mapseal_seal_free(seals[i]);
 	request.length = 7 * 65536;
@@ -38,6 +40,10 @@ static int user(int channel, void *data)
 	mapseal_seal_free(seals[1]);
 	mapseal_close(second);
 	third = client(MAPSEAL_THREAD);
+	for (int i = 0; i < 4; i++)
+		must(mapseal_create(third, 1, name));
+	must_refuse(mapseal_create(third, 1, name), EDQUOT);
+	must_refuse(mapseal_acquire(m, &request, &more), EDQUOT);
 	mapseal_close(third);
 	mapseal_close(m);
 	return 0;
