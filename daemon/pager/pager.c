@@ -222,19 +222,24 @@ void pager_stats(const struct pager *pager, struct pager_stats *ret)
 
 uint64_t pager_dirty(const struct pager *pager, uint64_t id)
 {
+	return pager_dirty_in(pager, id, 0, UINT64_MAX);
+}
+
+uint64_t pager_dirty_in(const struct pager *pager, uint64_t id, uint64_t start, uint64_t end)
+{
 	pthread_mutex_t *tables = (pthread_mutex_t *)&pager->tables;
 	struct window *window;
 	struct view *view = NULL;
-	uint64_t bytes;
+	uint64_t bytes, first, last;
 
 	pthread_mutex_lock(tables);
 	window = idtable_get(&pager->windows_by_id, id);
-	if (window)
+	if (window && window_pages(window, start, end, &first, &last))
 		view = view_ref(window->view);
 	pthread_mutex_unlock(tables);
 	if (!view)
 		return 0;
-	bytes = view_dirty(view, 0, view->pages);
+	bytes = view_dirty(view, first, last);
 	view_unref(view);
 	return bytes;
 }

@@ -129,8 +129,9 @@ bool pager_next(struct pager *pager, struct pager_event *ret);
 
 void pager_stats(const struct pager *pager, struct pager_stats *ret);
 
-/* Bytes of @window that are written and not clean; any thread. */
+/* Bytes of @window that are written and not clean; any thread. In whole pages; of a range of it. */
 uint64_t pager_dirty(const struct pager *pager, uint64_t window);
+uint64_t pager_dirty_in(const struct pager *pager, uint64_t window, uint64_t start, uint64_t end);
 
 /* What this kernel's userfaultfd offers, found out once by trying. */
 struct pager_kernel {

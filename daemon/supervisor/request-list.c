@@ -3,7 +3,9 @@
 /*
  * STATUS_GET and LIST: what there is, for whoever may see it.
  *
- * A listing is made at one moment, so it never shows a state that was not.
+ * A listing is made at one moment, so it never shows a state that was not. It costs as much as its
+ * sender may see: what others hold on other objects is not gone through, so nobody's quota lets it
+ * keep this thread from others for long. Root sees everything, and waits for it.
  */
 
 #include <string.h>
@@ -20,6 +22,7 @@ struct listing {
 	struct client *client;
 	uint32_t serial;
 	uint64_t id, now, n;
+	bool of_others; /* those of the client's uid were listed */
 };
 
 static uint64_t elapsed_ms(uint64_t from, uint64_t to)
@@ -89,24 +92,58 @@ static bool list_seal(const struct core_seal_view *view, void *data)
 		},
 	};
 
-	if (listing->id && listing->id != view->id)
+	if (listing->of_others && holder && holder->uid == listing->client->uid)
 		return true;
 	if (!visible(s, listing->client, holder ? holder->uid : 0, view->object))
 		return true;
-	message.list_seal.dirty = pager_dirty(s->pager, view->window);
+	message.list_seal.dirty =
+		pager_dirty_in(s->pager, view->window, view->start, view->end);
 	session_part(listing->client->session, listing->serial, &message);
 	listing->n++;
 	return true;
 }
 
-static void list_seals(struct listing *listing)
+static void list_window(struct listing *listing, const struct window *window)
 {
 	struct core_seal_view view;
 
-	if (!listing->id)
-		core_seal_each(listing->s->core, 0, 0, CORE_INFINITY, list_seal, listing);
-	else if (core_seal_find(listing->s->core, listing->id, &view))
-		list_seal(&view, listing);
+	list_for_each (l, &window->seals)
+		if (core_seal_find(listing->s->core, list_entry(l, struct seal, link)->node.id,
+				   &view))
+			list_seal(&view, listing);
+}
+
+static void list_own_seals(struct listing *listing)
+{
+	list_for_each (l, &listing->s->client_list) {
+		const struct client *client = list_entry(l, struct client, link);
+
+		if (client->uid != listing->client->uid)
+			continue;
+		list_for_each (w, &client->windows)
+			list_window(listing, list_entry(w, struct window, link));
+	}
+}
+
+static void list_seals(struct listing *listing)
+{
+	struct core *core = listing->s->core;
+	struct core_seal_view view;
+
+	if (listing->id) {
+		if (core_seal_find(core, listing->id, &view))
+			list_seal(&view, listing);
+		return;
+	}
+	if (listing->client->uid == 0) {
+		core_seal_each(core, 0, 0, CORE_INFINITY, list_seal, listing);
+		return;
+	}
+	list_own_seals(listing);
+	listing->of_others = true;
+	list_for_each (l, &listing->client->proofs)
+		core_seal_each(core, list_entry(l, struct proof, by_client)->object->node.id, 0,
+			       CORE_INFINITY, list_seal, listing);
 }
 
 static bool list_break(const struct core_request_view *view, void *data)

@@ -75,6 +75,7 @@ static struct seal *seal_new(struct supervisor *s, struct window *window, uint64
 		abort(); /* the core has granted it; see core.c on memory */
 	seal->window = window;
 	list_init(&seal->deferred);
+	list_append(&window->seals, &seal->link);
 	window->n_seals++;
 	window->object->n_seals++;
 	window->client->n_seals++;
@@ -87,6 +88,7 @@ static void seal_free(struct supervisor *s, struct seal *seal)
 	list_for_each (l, &seal->deferred)
 		free(list_entry(l, struct deferred, link));
 	idmap_remove(&s->seals, &seal->node);
+	list_unlink(&seal->link);
 	quota_refund(&seal->charge);
 	quota_refund(&seal->export_charge);
 	seal->window->n_seals--;
@@ -158,6 +160,7 @@ void window_granted(struct supervisor *s, struct pending *pending,
 
 	if (!window)
 		abort();
+	list_init(&window->seals);
 	window->client = pending->client;
 	window->object = pending->object;
 	object_ref(window->object);
