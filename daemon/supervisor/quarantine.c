@@ -12,6 +12,8 @@
  *
  * The memory comes with the pager's report of the fence; the core confirms it in the same round. An
  * entry has the id of that fence, which is never used again.
+ *
+ * They do not outlive this process, which says what is lost with it.
  */
 
 #include <errno.h>
@@ -108,6 +110,23 @@ struct kept *kept_free(struct supervisor *s, struct kept *kept)
 	return NULL;
 }
 
+void quarantine_lost(struct supervisor *s)
+{
+	char bytes[UNITS_MAX];
+
+	list_for_each (l, &s->quarantine_list) {
+		struct kept *kept = list_entry(l, struct kept, link);
+
+		log_line(LOG_LEVEL_ERROR,
+			 "LOST with the end of the supervisor: quarantine entry %llu, %s of \"%s\" "
+			 "that uid %u wrote under seal %llu",
+			 (unsigned long long)kept->node.id,
+			 units_format_bytes(kept->bytes, bytes), kept->object, kept->uid,
+			 (unsigned long long)kept->seal);
+		kept_free(s, kept);
+	}
+}
+
 bool kept_visible(const struct client *client, const struct kept *kept)
 {
 	return client->uid == 0 || client->uid == kept->uid;
@@ -121,13 +140,9 @@ static struct kept *find_for(struct supervisor *s, struct client *client, uint32
 
 	if (kept && kept_visible(client, kept))
 		return kept;
-	if (kept)
-		refuse(&refusal, PROTO_E_DENIED,
-		       "quarantine entry %llu belongs to another uid; its owner and root may have it",
-		       (unsigned long long)id);
-	else
-		refuse(&refusal, PROTO_E_UNKNOWN_OBJECT, "there is no quarantine entry %llu",
-		       (unsigned long long)id);
+	/* whether there is one of another uid is nobody's business */
+	refuse(&refusal, PROTO_E_UNKNOWN_OBJECT, "uid %u has no quarantine entry %llu", client->uid,
+	       (unsigned long long)id);
 	refusal_send(client, serial, &refusal);
 	return NULL;
 }

@@ -316,8 +316,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
 
 	if (!s)
 		return NULL;
-	list_for_each (l, &s->quarantine_list)
-		kept_free(s, list_entry(l, struct kept, link));
+	quarantine_lost(s);
 	listener_free(s->listener);
 	sessions_free(s->sessions);
 	if (s->pager)

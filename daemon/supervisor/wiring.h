@@ -155,6 +155,7 @@ void quarantine_confirm(struct supervisor *s, const struct core_command *command
 struct kept *kept_find(const struct supervisor *s, uint64_t id);
 bool kept_visible(const struct client *client, const struct kept *kept);
 struct kept *kept_free(struct supervisor *s, struct kept *kept);
+void quarantine_lost(struct supervisor *s); /* frees all, and says so */
 
 /* visibility.c */
 int visibility_prove(struct supervisor *s, struct client *client, struct object *object);
