@@ -4,3 +4,5 @@
 
 TESTS += %D%/units.sh %D%/manuals.sh %D%/install.sh
 EXTRA_DIST += %D%/units.sh %D%/manuals.sh %D%/install.sh
+# By hand, as root: boot.sh says what it needs.
+EXTRA_DIST += %D%/boot.sh %D%/boot-inside.sh
