@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Whole sessions, against the supervisor itself: its loop, core, pager and authority, in this process,
- * with real sockets, descriptors, windows and files. What an input says is written in session-ops.h.
+ * Whole sessions, against the supervisor itself: its loop, core, pager and authority, in this
+ * process, with real sockets, descriptors, windows and files. What an input says is written in
+ * session-ops.h.
  *
  * During an input: nothing crashes or hangs, and everything that the supervisor sends is right
- * (session-client.c). After it, when every connection was closed: all holders, seals, requests, windows,
- * charges and descriptors are gone, no thread waits in a window, and no deadline is left.
+ * (session-client.c). After it, when every connection was closed: all holders, seals, requests,
+ * windows, charges and descriptors are gone, no thread waits in a window, and no deadline is left.
  */
 
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/session-client.h"
+#include "tests/fuzz/session-files.h"
 #include "tests/fuzz/session-memory.h"
 #include "tests/fuzz/session-message.h"
 #include "tests/fuzz/session-rig.h"
@@ -225,7 +227,7 @@ static void operate(struct reader *r)
 		break;
 	case SESSION_FILE:
 		which = read_u8(r);
-		rig_disturb(which, read_u8(r));
+		files_disturb(which, read_u8(r));
 		break;
 	case SESSION_UFFD:
 		own_uffd(r, end);

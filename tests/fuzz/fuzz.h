@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Once, before the first input, if the target has it. It may end the program with 77 and a reason. */
+/* Once, before the first input, if the target has it. May end the program with 77 and a reason. */
 int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
 
 /* A promise that must hold for any input; not assert(), which NDEBUG takes away. */

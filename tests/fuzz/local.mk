@@ -15,6 +15,7 @@ tests_fuzz_replay_session_SOURCES = %D%/replay.c %D%/fuzz-session.c \
 	%D%/session-ops.h \
 	%D%/session-client.c %D%/session-client.h \
 	%D%/session-fds.c %D%/session-fds.h \
+	%D%/session-files.c %D%/session-files.h \
 	%D%/session-memory.c %D%/session-memory.h \
 	%D%/session-message.c %D%/session-message.h \
 	%D%/session-rig.c %D%/session-rig.h

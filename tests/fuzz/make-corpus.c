@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Writes what a fuzzer begins with into a directory: for "decode" a valid frame of every message, for
- * "session" what orderly clients do. Run again when a message or an operation was added; the others stay
- * as they are.
+ * Writes what a fuzzer begins with into a directory: for "decode" a valid frame of every message,
+ * for "session" what orderly clients do. Run again when a message or an operation was added; the
+ * others stay as they are.
  */
 
 #include <errno.h>
@@ -116,6 +116,20 @@ static const struct {
 	     OPEN(1, SESSION_OPEN_STRANGER), WAIT(4),
 	     SEND(1, BREAK_BEGIN, NAME(FULL) | WRITE), WAIT(10), SEND(0, LIST, 2),
 	     SEND(0, QUARANTINE_READ, 0), SEND(0, QUARANTINE_DROP, 0)),
+	SEED("delay", OPEN(0, SESSION_OPEN_IO), OPEN(1, SESSION_OPEN_STRANGER),
+	     SEND(0, ACQUIRE, NAME(FILE)), WAIT(4), SEND(1, BREAK_BEGIN, NAME(FILE) | WRITE),
+	     SEND(0, ANSWER, 1), WAIT(10), WAIT(12)),
+	SEED("flush-fails", OPEN(0, 0), SEND(0, ACQUIRE, NAME(FULL) | WRITE), MAP(0, 0),
+	     TOUCH(0, WRITE, 0), OPEN(1, SESSION_OPEN_STRANGER),
+	     SEND(1, BREAK_BEGIN, NAME(FULL)), SEND(0, FLUSH, 0), SEND(0, RETURN, 0)),
+	SEED("forced", OPEN(0, 0), SEND(0, ACQUIRE, NAME(LIMITED) | WRITE), MAP(0, 0),
+	     TOUCH(0, WRITE, 0), OPEN(1, SESSION_OPEN_STRANGER | SESSION_OPEN_APART),
+	     LATER(1, BREAK_BEGIN, NAME(LIMITED) | WRITE), OP(0, STEP), 3,
+	     (OP(0, WAIT)) | SESSION_NO_SETTLE, 1, (OP(0, WAIT)) | SESSION_NO_SETTLE, 1),
+	SEED("revoked-and-parked", OPEN(0, 0), OPEN(1, SESSION_OPEN_STRANGER),
+	     SEND_WITH(0, ACQUIRE, NAME(FILE) | WRITE, 3, BYTE, 16), MAP(0, 0), TOUCH(0, WRITE, 3),
+	     WAIT(4), SEND(1, BREAK_BEGIN, NAME(FILE) | WRITE | HOLD), WAIT(10), WAIT(10),
+	     TOUCH(0, WRITE, 3), SEND(1, BREAK_END, 0), WAIT(4), SEND(0, COMMIT, 0)),
 	SEED("hard", OPEN(0, SESSION_OPEN_STRANGER | SESSION_OPEN_APART), OPEN(1, 0),
 	     SEND(1, ACQUIRE, NAME(HARD)), SEND(0, BREAK_BEGIN, NAME(HARD) | WRITE),
 	     SEND(0, BREAK_BEGIN, NAME(HARD))),
@@ -125,11 +139,13 @@ static const struct {
 	     SEND(0, ACQUIRE, NAME(RANGES) | WHOLE),
 	     SEND_WITH(0, ACQUIRE, NAME(RANGES) | WRITE, 4, PAGES, 16),
 	     SEND(0, BREAK_BEGIN, NAME(RANGES) | WRITE)),
-	SEED("limited", OPEN(0, 0), SEND(0, ACQUIRE, NAME(LIMITED)), SEND(0, ACQUIRE, NAME(LIMITED)),
-	     SEND(0, ACQUIRE, NAME(LIMITED)), OPEN(1, SESSION_OPEN_STRANGER | SESSION_OPEN_NOBODY),
+	SEED("limited", OPEN(0, 0), SEND(0, ACQUIRE, NAME(LIMITED)),
+	     SEND(0, ACQUIRE, NAME(LIMITED)), SEND(0, ACQUIRE, NAME(LIMITED)),
+	     OPEN(1, SESSION_OPEN_STRANGER | SESSION_OPEN_NOBODY),
 	     SEND(1, BREAK_BEGIN, NAME(LIMITED) | WRITE | WHOLE), WAIT(0), WAIT(0)),
-	SEED("directory", OPEN(0, 0), SEND(0, ACQUIRE, NAME(DIR_A)), SEND(0, ACQUIRE, NAME(DIR_LINK)),
-	     SEND(0, ACQUIRE, NAME(DIR_FIFO)), SEND(0, ACQUIRE, NAME(DIR_OUT)),
+	SEED("directory", OPEN(0, 0), SEND(0, ACQUIRE, NAME(DIR_A)),
+	     SEND(0, ACQUIRE, NAME(DIR_LINK)), SEND(0, ACQUIRE, NAME(DIR_FIFO)),
+	     SEND(0, ACQUIRE, NAME(DIR_OUT)),
 	     SEND(0, ACQUIRE, NAME(DIR)), SEND(0, ACQUIRE, NAME(EMPTY_FILE) | WHOLE)),
 	SEED("anonymous", OPEN(0, 0), SEND(0, CREATE, 0), SEND(0, ACQUIRE, NAME(MEMORY) | WRITE),
 	     MAP(0, 0), TOUCH(0, WRITE, 0), SEND(0, COMMIT, 0), OPEN(1, 0), OP(0, CLOSE),
@@ -143,14 +159,16 @@ static const struct {
 	     SEND(0, ACQUIRE, NAME(FILE)), SEND(2, ACQUIRE, NAME(FILE) | WRITE),
 	     LATER(1, BREAK_BEGIN, NAME(FILE) | WRITE), SEND(0, LIST, 1), SEND(0, LIST, 0),
 	     SEND(0, STATUS_GET, 0), WAIT(4), SEND(0, ANSWER, 2), WAIT(10), WAIT(10), WAIT(10)),
-	SEED("avail", OPEN(0, 0), OPEN(1, SESSION_OPEN_NOBODY), SEND(1, ACQUIRE, NAME(FILE) | WRITE),
+	SEED("avail", OPEN(0, 0), OPEN(1, SESSION_OPEN_NOBODY),
+	     SEND(1, ACQUIRE, NAME(FILE) | WRITE),
 	     SEND_WITH(0, ACQUIRE, NAME(FILE) | NO_WAIT, 3, BYTE, 3), SEND(1, RETURN, 0)),
 	SEED("device", OPEN(0, SESSION_OPEN_APART), SEND(0, DEVICE_GET, NAME(FILE)),
 	     OP(0, SEND), PROTO_ATTACH, 0, 1 | SESSION_EXTRA_FDS, 0, SESSION_SOURCE_BYTE, 1,
 	     SESSION_FD_UFFD_DEVICE, SEND(0, ACQUIRE, NAME(FILE) | HOLD), MAP(0, 0),
 	     TOUCH(0, SYSCALL, 0)),
 	SEED("bad-attach", OPEN(0, SESSION_OPEN_APART), SEND_FD(0, ATTACH, 0, UFFD_USED),
-	     SEND_FD(0, ATTACH, 0, NULL), SEND_WITH(0, ATTACH, 0, 1, SPECIAL, 0), SEND(0, ATTACH, 0)),
+	     SEND_FD(0, ATTACH, 0, NULL), SEND_WITH(0, ATTACH, 0, 1, SPECIAL, 0),
+	     SEND(0, ATTACH, 0)),
 	SEED("bad-map", OPEN(0, 0), SEND(0, ACQUIRE, NAME(FILE) | WRITE),
 	     MAP(0, SESSION_MAP_OTHER_SHARING), MAP(0, SESSION_MAP_OPENED),
 	     MAP(0, SESSION_MAP_SHIFTED), MAP(0, SESSION_MAP_SHORT), MAP(0, 0)),
@@ -160,13 +178,13 @@ static const struct {
 	SEED("memory-games", OPEN(0, 0), SEND(0, ACQUIRE, NAME(FILE) | WRITE), MAP(0, 0),
 	     TOUCH(0, WRITE, 0), TOUCH(0, DROP, 0), TOUCH(0, UNMAP, 1), TOUCH(0, MOVE, 0),
 	     TOUCH(0, REMAP, 2), SEND(0, RETURN, 0)),
-	SEED("own-userfaultfd", OPEN(0, 0), SEND(0, ACQUIRE, NAME(FILE)), MAP(0, 0), OP(0, UFFD), 0, 1,
-	     TOUCH(0, READ, 0), OP(0, UFFD), 0, 2, OP(0, UFFD), 0, 0, TOUCH(0, READ, 1)),
+	SEED("own-userfaultfd", OPEN(0, 0), SEND(0, ACQUIRE, NAME(FILE)), MAP(0, 0), OP(0, UFFD), 0,
+	     1, TOUCH(0, READ, 0), OP(0, UFFD), 0, 2, OP(0, UFFD), 0, 0, TOUCH(0, READ, 1)),
 	SEED("flood", OPEN(0, 0), OPEN(1, SESSION_OPEN_NOBODY),
 	     (OP(1, BURST)) | SESSION_NO_READ, 40, PROTO_ACQUIRE, NAME(FILE), 0,
 	     (OP(0, BURST)) | SESSION_NO_READ, 79, PROTO_LIST, 0, 0, OP(0, SHUT), 1),
-	SEED("raw", OPEN(0, SESSION_OPEN_SILENT), OP(0, RAW), 8, 0, PROTO_WATCH, 0, 0, 0, 1, 0, 0, 0, 0,
-	     OP(0, AGAIN)),
+	SEED("raw", OPEN(0, SESSION_OPEN_SILENT), OP(0, RAW), 8, 0, PROTO_WATCH, 0, 0, 0, 1, 0, 0,
+	     0, 0, OP(0, AGAIN)),
 	SEED("spoilt", OPEN(0, 0), OP(0, SPOIL), 1, 9, 0, 0x80, PROTO_ACQUIRE, NAME(FILE), 0),
 };
 

@@ -5,7 +5,7 @@
  *
  *	it decodes, with the descriptors beside it
  *	an event has no serial; a part or a reply has one that was sent and has not been answered
- *	the memory of a grant is what the grant says: READ can't be written to, WRITE can't be resized
+ *	a grant's memory is what the grant says: READ can't be written to, WRITE can't be resized
  *
  * It also remembers what a client would, so that an input can name it in one byte.
  */
@@ -113,7 +113,7 @@ void end_open(struct client_end *end, unsigned int how)
 	end->serial = 0;
 }
 
-/* The client's copy stays open, or the supervisor's would be the last one; the oldest makes room. */
+/* The client's copy stays open, or the supervisor's would be the last; the oldest makes room. */
 void end_keep_uffd(struct client_end *end, int fd)
 {
 	int *place = &end->uffds[end->n_uffds++ % CLIENT_UFFDS];
@@ -132,7 +132,7 @@ struct grant *end_grant(struct client_end *end, unsigned int which)
 
 /* ---- out -------------------------------------------------------------------------------- */
 
-/* Frames of every size, with more descriptors than there are slots: proto_frame_send() would not. */
+/* Frames of every size, with too many descriptors: what proto_frame_send() would not send. */
 bool end_send(struct client_end *end, const void *frame, size_t size, const int *fds, size_t n)
 {
 	char control[CMSG_SPACE(8 * sizeof(int))] PROTO_CONTROL_ALIGNED;
@@ -167,13 +167,13 @@ static void granted(struct client_end *end, const struct proto_granted *m, struc
 {
 	struct grant *grant = &end->grants[end->n_grants++ % CLIENT_GRANTS];
 	bool write = m->mode == PROTO_MODE_WRITE;
+	const int fixed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	int memory = fdlist_take(fds, 0);
 
 	promise(m->seal && m->length > 0 && m->offset + m->length <= m->size);
 	promise((fcntl(memory, F_GETFL) & O_ACCMODE) == (write ? O_RDWR : O_RDONLY));
 	if (write)
-		promise((fcntl(memory, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) ==
-			(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
+		promise((fcntl(memory, F_GET_SEALS) & fixed) == fixed);
 	fd_close(grant->memory);
 	*grant = (struct grant){
 		.seal = m->seal,
@@ -297,10 +297,12 @@ void end_read(struct client_end *end)
 	uint8_t frame[PROTO_FRAME_MAX];
 	struct fdlist fds;
 	size_t size;
+	int r;
 
 	fdlist_init(&fds);
 	while (end->socket >= 0) {
-		if (proto_frame_recv(end->socket, frame, &size, &fds, MSG_DONTWAIT) < 0 || size == 0)
+		r = proto_frame_recv(end->socket, frame, &size, &fds, MSG_DONTWAIT);
+		if (r < 0 || size == 0)
 			break;
 		promise(size <= sizeof(frame));
 		take(end, frame, size, &fds);

@@ -15,7 +15,7 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/session-fds.h"
-#include "tests/fuzz/session-rig.h"
+#include "tests/fuzz/session-files.h"
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
@@ -79,30 +79,29 @@ int session_fd(enum session_fd kind, struct client_end *end, unsigned int argume
 	case SESSION_FD_UFFD_KERNEL:
 		return uffd_new(0);
 	case SESSION_FD_UFFD_DEVICE:
-		return learnt.device < 0 ? -1 :
-					   ioctl(learnt.device, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
+		return ioctl(learnt.device, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
 	case SESSION_FD_UFFD_USED:
 		return uffd_used();
 	case SESSION_FD_READ:
-		return rig_open_at("own", O_RDONLY);
+		return files_open("own", O_RDONLY);
 	case SESSION_FD_WRITE:
-		return rig_open_at("own", O_RDWR);
+		return files_open("own", O_RDWR);
 	case SESSION_FD_APPEND:
-		return rig_open_at("own", O_RDWR | O_APPEND);
+		return files_open("own", O_RDWR | O_APPEND);
 	case SESSION_FD_MODE_3:
-		return rig_open_at("own", O_ACCMODE);
+		return files_open("own", O_ACCMODE);
 	case SESSION_FD_PATH:
-		return rig_open_at("own", O_PATH);
+		return files_open("own", O_PATH);
 	case SESSION_FD_EXPORTED:
-		return rig_open_at("file", O_RDWR);
+		return files_open("file", O_RDWR);
 	case SESSION_FD_NULL:
 		return open("/dev/null", O_RDWR | O_CLOEXEC);
 	case SESSION_FD_PIPE:
 		return half(make_pipe);
 	case SESSION_FD_FIFO:
-		return rig_open_at("dir/fifo", O_RDWR | O_NONBLOCK);
+		return files_open("dir/fifo", O_RDWR | O_NONBLOCK);
 	case SESSION_FD_DIRECTORY:
-		return rig_open_at("dir", O_RDONLY | O_DIRECTORY);
+		return files_open("dir", O_RDONLY | O_DIRECTORY);
 	case SESSION_FD_MEMFD:
 		return memfd(false);
 	case SESSION_FD_MEMFD_SEALED:

@@ -3,10 +3,11 @@
 /*
  * Windows in the process that also serves them.
  *
- * A thread that touches a window, or changes its mapping, waits in the kernel for the supervisor. So the
- * main thread, which turns the supervisor's rounds, never does: it only maps fresh places, that no
- * userfaultfd knows, and unmaps after the last of those was closed. One more thread does the rest, one
- * thing at a time; it may be parked as long as the input likes, but when all is closed it must be free.
+ * A thread that touches a window, or changes its mapping, waits in the kernel for the supervisor.
+ * So the main thread, which turns the supervisor's rounds, never does: it only maps fresh places,
+ * that no userfaultfd knows, and unmaps after the last of those was closed. One more thread does
+ * the rest, one thing at a time; it may be parked as long as the input likes, but when all is
+ * closed it must be free.
  *
  * Places are never given back during an input: a hole would be filled by the allocator, and a later
  * touch would hit that.
@@ -90,7 +91,8 @@ uint64_t memory_harmless(uint64_t address)
 {
 	uint64_t base = (uintptr_t)arena;
 
-	if (address - base < MEMORY_SLOT * SLOTS || address - (uintptr_t)probes < MEMORY_PAGE * PROBES)
+	if (address - base < MEMORY_SLOT * SLOTS ||
+	    address - (uintptr_t)probes < MEMORY_PAGE * PROBES)
 		return address;
 	switch (address % 8) {
 	case 0:
@@ -124,8 +126,8 @@ static void caught(int number, siginfo_t *info, void *context)
 
 static void touch(const struct task *t)
 {
-	volatile unsigned char *byte = (unsigned char *)(uintptr_t)t->address + t->page * MEMORY_PAGE;
 	void *page = (void *)(uintptr_t)(t->address + t->page * MEMORY_PAGE);
+	volatile unsigned char *byte = page;
 	struct iovec local, remote = { page, 8 };
 	char bytes[8];
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A request begins as what an orderly client would send at this point, by the names of its fields; then
- * an input may put other values there, legal or not. The encoder is its own, since the real one refuses
- * to say what must not be said. No message is known here by more than its fields, save for the one
- * descriptor that ATTACH needs.
+ * A request begins as what an orderly client would send at this point, by the names of its fields;
+ * then an input may put other values there, legal or not. The encoder is its own, since the real
+ * one refuses to say what must not be said. No message is known here by more than its fields, save
+ * for the one descriptor that ATTACH needs.
  */
 
 #include "tests/fuzz/session-message.h"
@@ -16,8 +16,8 @@
 #include "proto/table.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/session-fds.h"
+#include "tests/fuzz/session-files.h"
 #include "tests/fuzz/session-memory.h"
-#include "tests/fuzz/session-rig.h"
 
 #define FIELDS_MAX 24
 #define TEXT_MAX 256
@@ -131,7 +131,7 @@ static uint64_t usual(struct client_end *end, unsigned int type, const char *fie
 		if (argument & SESSION_ARG_WHOLE)
 			return 0;
 		if (strcmp(field, "offset") == 0)
-			return full ? RIG_LIMIT_BYTES : 0;
+			return full ? FILES_LIMIT : 0;
 		return strcmp(field, "length") == 0 ? 65536 : 0;
 	}
 	of_grant(end_grant(end, argument & 15), field, &value);
@@ -148,7 +148,7 @@ static void set_text(struct draft *draft, size_t i, const char *text)
 
 static const char *name_of(unsigned int which)
 {
-	return which % _SESSION_NAME_N == SESSION_NAME_MEMORY ? learnt.memory : rig_name(which);
+	return which % _SESSION_NAME_N == SESSION_NAME_MEMORY ? learnt.memory : files_name(which);
 }
 
 static void draft_begin(struct client_end *end, unsigned int type, unsigned int argument,
@@ -214,9 +214,9 @@ static uint64_t special(unsigned int which)
 		4096,
 		4097,
 		65536,
-		RIG_FILE_BYTES,
-		RIG_FILE_BYTES / 4096 * 4096,
-		RIG_LIMIT_BYTES,
+		FILES_BYTES,
+		FILES_BYTES / 4096 * 4096,
+		FILES_LIMIT,
 		INT32_MAX,
 		UINT32_MAX,
 		(uint64_t)UINT32_MAX + 1,
@@ -232,6 +232,7 @@ static uint64_t special(unsigned int which)
 
 static uint64_t other_number(struct reader *r, enum session_source source, const char *field)
 {
+	const struct grant *grant;
 	uint64_t value = 0;
 	unsigned int which;
 
@@ -246,8 +247,8 @@ static uint64_t other_number(struct reader *r, enum session_source source, const
 		return special(read_u8(r));
 	case SESSION_SOURCE_GRANT:
 		which = read_u8(r);
-		of_grant(end_grant(&clients_of_input[which % SESSION_CONNECTIONS], which / 4), field,
-			 &value);
+		grant = end_grant(&clients_of_input[which % SESSION_CONNECTIONS], which / 4);
+		of_grant(grant, field, &value);
 		return value;
 	default:
 		return learnt.ids[read_u8(r) % 8];
@@ -327,10 +328,11 @@ void parcel_read_fds(struct reader *r, struct client_end *end, struct parcel *pa
 
 static void usual_fds(struct client_end *end, unsigned int type, struct parcel *parcel)
 {
+	bool kernel = end->how & SESSION_OPEN_DEVICE;
+
 	parcel->n_fds = 0;
 	if (type == PROTO_ATTACH)
-		add_fd(end, end->how & SESSION_OPEN_DEVICE ? SESSION_FD_UFFD_KERNEL : SESSION_FD_UFFD,
-		       0, parcel);
+		add_fd(end, kernel ? SESSION_FD_UFFD_KERNEL : SESSION_FD_UFFD, 0, parcel);
 }
 
 void parcel_close_fds(struct parcel *parcel)

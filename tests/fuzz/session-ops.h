@@ -2,16 +2,17 @@
 #pragma once
 
 /*
- * What the bytes of an input of fuzz-session mean. An input is a sequence of operations; each begins with
- * a byte
+ * What the bytes of an input of fuzz-session mean. An input is a sequence of operations; each
+ * begins with a byte
  *
  *	bits 0..3   enum session_op
  *	bits 4..5   the connection
  *	bit 6       do not let the supervisor settle afterwards
  *	bit 7       do not read afterwards what it sent
  *
- * and goes on with what the operation wants, in the order in which it is written below. An input that
- * ends early reads as zeros. Zeros are what an orderly client would do, so short inputs reach far.
+ * and goes on with what the operation wants, in the order in which it is written below. An input
+ * that ends early reads as zeros. Zeros are what an orderly client would do, so short inputs reach
+ * far.
  */
 
 #define SESSION_CONNECTIONS 3
@@ -24,7 +25,7 @@ enum session_op {
 	SESSION_OPEN,  /* u8 SESSION_OPEN_*: connects, says HELLO, attaches */
 	SESSION_SEND,  /* a message, see below */
 	SESSION_RAW,   /* u16 size, then that many bytes, u8 descriptors */
-	SESSION_BURST, /* u8 how often, then a message: sent so often, and nothing is read meanwhile */
+	SESSION_BURST, /* u8 how often, then a message: sent so often without a read */
 	SESSION_READ,  /* nothing */
 	SESSION_STEP,  /* u8 how often */
 	SESSION_WAIT,  /* u8 index of a time; the clock goes on by that */
@@ -43,7 +44,7 @@ enum session_op {
  * A message: u8 its number, u8 argument, u8 extras, which are
  *
  *	bits 0..1   so many fields are overridden: u8 field, u8 enum session_source, its data
- *	bit 2       u8 descriptors follows: bits 0..5 enum session_fd, bits 6..7 copies beyond the first
+ *	bit 2       u8 descriptors follows: bits 0..5 enum session_fd, bits 6..7 further ones
  *	bit 3       nothing that the message needs is passed by itself
  *
  * The argument says which grant, which object (bits 0..3), and what SESSION_ARG_* say.

@@ -3,22 +3,17 @@
 /*
  * The supervisor under test is the daemon's own, without its main().
  *
- * Time: clock_gettime() is wrapped by the linker, so that deadlines of seconds pass when an input says
- * so. All threads see the same clock, and it never goes back.
+ * Time: clock_gettime() is wrapped by the linker, so that deadlines of seconds pass when an input
+ * says so. All threads see the same clock, and it never goes back.
  *
- * Strangers: sessions of one process trust each other in part, so another process lives beside this one only
- * to make sockets in its own name.
- *
- * Failing writes: with a limit on the size of files the kernel refuses to write past it, in every
- * file. One export reaches past it. The memory of windows begins at 0 and stays below.
+ * Strangers: sessions of one process trust each other in part, so another process lives beside this
+ * one only to make sockets in its own name.
  */
 
 #include "tests/fuzz/session-rig.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -26,7 +21,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
@@ -35,6 +29,7 @@
 #include "daemon/supervisor/wiring.h"
 #include "proto/frame.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/session-files.h"
 #include "tests/fuzz/session-ops.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -43,12 +38,11 @@
 #define SETTLING_NS (200 * NS_PER_MS) /* of one input */
 #define PATIENCE_S 8 /* for what has no reason to take any time */
 
-static char directory[64], socket_path[96];
+static char socket_path[RIG_PATH_MAX];
 static struct config *config;
 static struct supervisor *supervisor;
 static int stranger = -1;
 static size_t baseline;
-static bool disturbed;
 static uint64_t settling;
 static _Atomic uint64_t skew;
 
@@ -96,138 +90,6 @@ static uint64_t real_now(void)
 void rig_wait(unsigned int ms)
 {
 	skew += ms * NS_PER_MS;
-}
-
-/* ---- files ------------------------------------------------------------------------------ */
-
-static const char *const files[] = { "file", "ranges", "hard", "discard", "limited", "dir/a", "dir/b" };
-
-static const char *const names[_SESSION_NAME_N] = {
-	[SESSION_NAME_FILE] = "file",
-	[SESSION_NAME_RANGES] = "ranges",
-	[SESSION_NAME_HARD] = "hard",
-	[SESSION_NAME_DISCARD] = "discard",
-	[SESSION_NAME_FULL] = "full",
-	[SESSION_NAME_LIMITED] = "limited",
-	[SESSION_NAME_DIR_A] = "dir/a",
-	[SESSION_NAME_DIR_B] = "dir/b",
-	[SESSION_NAME_DIR_LINK] = "dir/link",
-	[SESSION_NAME_DIR_FIFO] = "dir/fifo",
-	[SESSION_NAME_DIR_OUT] = "dir/../file",
-	[SESSION_NAME_DIR] = "dir",
-	[SESSION_NAME_EMPTY_FILE] = "empty",
-	[SESSION_NAME_NONE] = "none",
-	[SESSION_NAME_NOTHING] = "",
-};
-
-static const char configuration[] =
-	"[quota]\nmax-sessions = 8\nmax-seals = 24\nmax-window-bytes = 8M\nmax-in-flight = 12\n"
-	"[pager]\nspin-us = 0\n"
-	"[export file]\npath = %1$s/file\nread = *\nwrite = *\nkernel-faults = yes\n"
-	"[export ranges]\npath = %1$s/ranges\nread = *@0-64K, *@128K-192K\nwrite = uid:65534@64K-128K\n"
-	"[export hard]\npath = %1$s/hard\nread = *\nwrite = *\non-conflict = deny\n"
-	"[export discard]\npath = %1$s/discard\nread = *\nwrite = *\non-death = discard\n"
-	"[export full]\npath = %1$s/full\nread = *\nwrite = *\nkernel-faults = uid:0\n"
-	"[export limited]\npath = %1$s/limited\nread = *\nwrite = *\nmax-seals = 2\n"
-	"max-window-bytes = 128K\ndeadline-ms = 1\nhard-ms = 1\nmin-hold-ms = 0\nfence-ms = 1\n"
-	"[export dir]\ndirectory = %1$s/dir\nread = *\nwrite = uid:0\n"
-	"[export empty]\npath = %1$s/empty\nread = *\nwrite = *\n";
-
-const char *rig_name(unsigned int name)
-{
-	return names[name % _SESSION_NAME_N];
-}
-
-static const char *path_of(const char *name)
-{
-	static char path[160];
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	return path;
-}
-
-int rig_open_at(const char *name, int flags)
-{
-	return open(path_of(name), flags | O_CLOEXEC, 0600);
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
-static void remove_files(void)
-{
-	nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void make_file(const char *name, uint64_t size)
-{
-	_cleanup_fd_ int fd = rig_open_at(name, O_RDWR | O_CREAT);
-
-	promise(fd >= 0);
-	for (uint64_t at = 0; at < size && size <= RIG_FILE_BYTES; at += 16) {
-		char text[17];
-		uint64_t n = size - at < 16 ? size - at : 16;
-
-		snprintf(text, sizeof(text), "%15llx\n", (unsigned long long)at);
-		promise(pwrite(fd, text, n, (off_t)at) == (ssize_t)n);
-	}
-	promise(ftruncate(fd, (off_t)size) == 0);
-}
-
-static void make_files(void)
-{
-	_cleanup_fd_ int fd = -1;
-	char fault[CONFIG_FAULT_MAX];
-
-	snprintf(directory, sizeof(directory), "/tmp/mapseal-fuzz-XXXXXX");
-	promise(mkdtemp(directory));
-	atexit(remove_files);
-	promise(chmod(directory, 0755) == 0 && mkdir(path_of("dir"), 0755) == 0);
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		make_file(files[i], RIG_FILE_BYTES);
-	make_file("full", RIG_LIMIT_BYTES + 64 * 1024);
-	make_file("empty", 0);
-	make_file("own", 16 * 4096);
-	promise(symlink("../file", path_of("dir/link")) == 0);
-	promise(mkfifo(path_of("dir/fifo"), 0666) == 0);
-	fd = rig_open_at("conf", O_RDWR | O_CREAT);
-	promise(fd >= 0 && dprintf(fd, configuration, directory) > 0);
-	if (config_load(path_of("conf"), &config, fault, sizeof(fault)) < 0) {
-		fprintf(stderr, "%s\n", fault);
-		abort();
-	}
-	snprintf(socket_path, sizeof(socket_path), "%s/socket", directory);
-}
-
-void rig_disturb(unsigned int which, unsigned int what)
-{
-	static const off_t sizes[] = {
-		0, 1, 4095, 4096, 4097, 65536, 131072, RIG_FILE_BYTES - 1, RIG_FILE_BYTES + 1, 1 << 20,
-	};
-	_cleanup_fd_ int fd = -1;
-
-	disturbed = true;
-	fd = rig_open_at(files[which % (sizeof(files) / sizeof(*files))], O_RDWR);
-	promise(fd >= 0);
-	what %= sizeof(sizes) / sizeof(*sizes) + 1;
-	if (what < sizeof(sizes) / sizeof(*sizes))
-		promise(ftruncate(fd, sizes[what]) == 0);
-	else
-		promise(pwrite(fd, "disturbed", 9, 4090) == 9);
-}
-
-static void undisturb(void)
-{
-	if (!disturbed)
-		return;
-	disturbed = false;
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		promise(truncate(path_of(files[i]), RIG_FILE_BYTES) == 0);
 }
 
 /* ---- connections ------------------------------------------------------------------------ */
@@ -337,7 +199,8 @@ void rig_step(unsigned int n)
 		promise(supervisor_step(supervisor, 0) == 0);
 }
 
-/* A mechanism may have a reason not to answer, so patience is bounded, for one time and for the input. */
+/* A mechanism may have a reason not to answer, so patience is bounded, for one time and for the
+ * input. */
 void rig_settle(void)
 {
 	uint64_t begin = real_now(), spent = 0;
@@ -448,7 +311,7 @@ void rig_end(void)
 	promise(pager.window_bytes == 0);
 	check_nothing_is_charged(0);
 	check_nothing_is_charged(RIG_NOBODY);
-	undisturb();
+	files_restore();
 	settling = 0;
 }
 
@@ -471,12 +334,12 @@ static void finish(void)
 
 void rig_begin(void)
 {
-	struct rlimit limit = { RIG_LIMIT_BYTES, RLIM_INFINITY };
+	struct rlimit limit = { FILES_LIMIT, RLIM_INFINITY };
 	int r;
 
 	if (geteuid() != 0)
 		give_up("needs root: it runs the supervisor in this process");
-	make_files();
+	files_begin(socket_path, &config);
 	begin_stranger();
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);

@@ -2,44 +2,34 @@
 #pragma once
 
 /*
- * One supervisor for the whole process, files that it lends, and a clock that can be put forward.
+ * One supervisor for the whole process, and a clock that can be put forward.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/supervisor/supervisor.h"
-
-#define RIG_FILE_BYTES (256 * 1024 + 123)
-#define RIG_LIMIT_BYTES (16 * 1024 * 1024) /* nothing can be written past this */
 #define RIG_NOBODY 65534
 
 /* Once. Ends the program with 77 and a reason if it can't be done here. */
 void rig_begin(void);
 
-struct supervisor *rig_supervisor(void);
-
 /* Connected to the supervisor. By which way, and as whom, say SESSION_OPEN_*. -1: could not be. */
 int rig_connect(unsigned int how);
-
-/* Names of SESSION_NAME_*; and a file of that number below the directory of the files. */
-const char *rig_name(unsigned int name);
-int rig_open_at(const char *name, int flags);
-
-/* Somebody else changes the file behind an export. */
-void rig_disturb(unsigned int which, unsigned int what);
 
 /* The clock of everybody goes on. */
 void rig_wait(unsigned int ms);
 
-/* Rounds of the supervisor: so many that do not wait; or until its mechanisms have answered, for a bounded time. */
+/* Rounds of the supervisor: so many that do not wait; or until its mechanisms have answered, for a
+ * bounded time. */
 void rig_step(unsigned int n);
 void rig_settle(void);
 
-/* After all connections were closed: everything must come to an end by itself, and nothing may be left. */
+/* After all connections were closed: everything must come to an end by itself, and nothing may be
+ * left. */
 void rig_end(void);
 
-/* ... and nothing may stay open that was not before. A fuzzer may open something between two inputs. */
+/* ... and nothing may stay open that was not before. A fuzzer may open something between two
+ * inputs. */
 void rig_count_descriptors(void);
 void rig_check_descriptors(void);
