@@ -46,6 +46,7 @@ static void grow(struct idmap *map)
 	map->only = NULL;
 	map->buckets = buckets;
 	map->size = size;
+	map->first = 0;
 }
 
 void idmap_insert(struct idmap *map, struct idmap_node *n, uint64_t id)
@@ -58,6 +59,8 @@ void idmap_insert(struct idmap *map, struct idmap_node *n, uint64_t id)
 	n->id = id;
 	n->next = *b;
 	*b = n;
+	if (map->buckets && (size_t)(b - map->buckets) < map->first)
+		map->first = (size_t)(b - map->buckets);
 	map->n++;
 }
 
@@ -80,14 +83,15 @@ struct idmap_node *idmap_find(const struct idmap *map, uint64_t id)
 	return NULL;
 }
 
-struct idmap_node *idmap_any(const struct idmap *map)
+struct idmap_node *idmap_any(struct idmap *map)
 {
 	if (!map->buckets)
 		return map->only;
-	for (size_t i = 0; i < map->size; i++)
-		if (map->buckets[i])
-			return map->buckets[i];
-	return NULL;
+	if (map->n == 0)
+		return NULL;
+	while (!map->buckets[map->first])
+		map->first++;
+	return map->buckets[map->first];
 }
 
 void idmap_deinit(struct idmap *map)

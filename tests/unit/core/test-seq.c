@@ -106,9 +106,15 @@ START_TEST(idmap_finds_what_is_in_it)
 	ck_assert_uint_eq(map.n, 2500);
 	/* At most two pointers of the table for a node. */
 	ck_assert_uint_le(map.size, 2 * 5000);
-	while (idmap_any(&map))
+	while (map.n > 10)
+		idmap_remove(&map, idmap_any(&map));
+	/* Before where idmap_any() has come to, and beyond. */
+	for (size_t i = 0; i < 100; i += 2)
+		idmap_insert(&map, &nodes[i], i);
+	for (size_t left = 60; left > 0; left--)
 		idmap_remove(&map, idmap_any(&map));
 	ck_assert_uint_eq(map.n, 0);
+	ck_assert_ptr_null(idmap_any(&map));
 	idmap_deinit(&map);
 	free(nodes);
 }
