@@ -39,12 +39,19 @@ void agent_kick(struct mapseal *m)
 		return;
 }
 
-static void drain(int fd)
+/* Those of the two that polled readable; the socket is wire_pump()'s. */
+static void drain(struct mapseal *m, const struct epoll_event *ready, int n)
 {
 	uint64_t count;
 
-	if (read(fd, &count, sizeof(count)) < 0)
-		return;
+	for (int i = 0; i < n; i++) {
+		int fd = ready[i].data.fd;
+
+		if (fd != m->wire.socket && read(fd, &count, sizeof(count)) < 0)
+			continue;
+		if (fd == m->agent.timer)
+			m->agent.timer_at = 0;
+	}
 }
 
 static struct agent_event *event_free(struct agent_event *event)
@@ -149,6 +156,9 @@ static void set_timer(struct mapseal *m)
 		},
 	};
 
+	if (next == m->agent.timer_at)
+		return;
+	m->agent.timer_at = next;
 	timerfd_settime(m->agent.timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
@@ -177,16 +187,16 @@ static void *thread_main(void *data)
 {
 	struct mapseal *m = data;
 	struct epoll_event ready[3];
+	int n;
 
 	wire_lock(&m->wire);
 	while (!m->agent.stop) {
 		m->wire.served = true;
 		/* A caller that reads now has its reply handed by us, if it comes to us. */
 		wire_unlock(&m->wire);
-		epoll_wait(m->agent.epoll, ready, 3, -1);
-		drain(m->agent.kick);
-		drain(m->agent.timer);
+		n = epoll_wait(m->agent.epoll, ready, 3, -1);
 		wire_lock(&m->wire);
+		drain(m, ready, n);
 		begin(m);
 		wire_pump(&m->wire);
 		if (list_empty(&m->agent.recalls) && list_empty(&m->agent.events) &&
@@ -217,6 +227,7 @@ int mapseal_get_fd(struct mapseal *m)
 
 int mapseal_dispatch(struct mapseal *m)
 {
+	struct epoll_event ready[3];
 	int r = connection_check(m);
 
 	if (r < 0)
@@ -227,8 +238,7 @@ int mapseal_dispatch(struct mapseal *m)
 	if (m->agent.running) {
 		r = error_set(EBUSY, "mapseal_dispatch() is running already");
 	} else {
-		drain(m->agent.kick);
-		drain(m->agent.timer);
+		drain(m, ready, epoll_wait(m->agent.epoll, ready, 3, 0));
 		begin(m);
 		run(m);
 		if (m->wire.lost)
@@ -242,7 +252,7 @@ int mapseal_dispatch(struct mapseal *m)
 
 static int watch(struct agent *agent, int fd)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
 
 	if (epoll_ctl(agent->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
 		return error_set(errno, "The connection cannot be polled: %m");

@@ -23,6 +23,7 @@ struct agent {
 	int epoll; /* the socket, and these two */
 	int kick;  /* eventfd: there is work that no frame announces */
 	int timer; /* timerfd: the earliest DELAYED handler */
+	uint64_t timer_at; /* what it is set to, agent_next(); 0: it is not */
 	bool threaded, stop;
 	pthread_t thread;
 	bool running;	   /* somebody is in agent_run() */
