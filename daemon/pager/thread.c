@@ -170,6 +170,8 @@ static bool serve_spaces(struct pager *pager, uint64_t now, bool *ret_spin, uint
 			n = space_turn(space, now);
 		if (n > 0) {
 			any = true;
+			/* serving took its time */
+			now = loop_now();
 			space->busy_until = now + pager->config.spin_us * 1000ull;
 		}
 		if (n == MESSAGES_AT_ONCE)
