@@ -147,8 +147,11 @@ static void force_tag(struct pager *pager, uint64_t tag)
 		}
 	}
 	pthread_mutex_unlock(&pager->registry);
-	if (!found)
+	if (!found) {
+		/* over already; the thread may have been stopped before it could say so */
+		queue_wake(&pager->events);
 		return;
+	}
 	if (!found->over)
 		force(pager, found);
 	pthread_mutex_unlock(&found->lock);

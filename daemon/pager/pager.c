@@ -183,8 +183,13 @@ int pager_submit(struct pager *pager, const struct pager_job *from)
 		}
 		fence_register(pager, job);
 	}
-	queue_push(&pager->jobs, &job->link);
+	queue_add(&pager->jobs, &job->link);
 	return 0;
+}
+
+void pager_kick(struct pager *pager)
+{
+	queue_wake(&pager->jobs);
 }
 
 bool pager_next(struct pager *pager, struct pager_event *ret)

@@ -118,8 +118,10 @@ struct pager *pager_free(struct pager *pager);
 
 int pager_get_fd(const struct pager *pager);
 
-/* Never blocks. -ENOMEM; the descriptor in @job is then still the caller's. */
+/* Never blocks. -ENOMEM; the descriptor in @job is then still the caller's. The thread hears of it with
+ * the next pager_kick(), so that many jobs wake it once. */
 int pager_submit(struct pager *pager, const struct pager_job *job);
+void pager_kick(struct pager *pager);
 
 /* Ends a FENCE now, from whatever state: dirty pages are copied as they are, memory is emptied. Works
  * though the pager's own thread may be stuck in the holder's address space. */

@@ -3,8 +3,10 @@
 /*
  * Two queues of this kind are all that the two threads share in the ordinary course of things.
  *
- * The eventfd is written when the first item comes and read when the last one went, both under the
- * lock: it polls readable exactly while there is something to take.
+ * The eventfd is written for the first item and read when the last one went. Who adds many items
+ * writes it once, and after giving up the lock, since the write may let the other thread run at once.
+ * So the last item may be gone before the write: then there is nothing to read yet, `told` stays, and
+ * whoever takes is woken once for nothing. An item is never left without a write, done or to come.
  */
 
 #include "daemon/pager/queue.h"
@@ -81,28 +83,49 @@ void queue_push(struct queue *queue, struct list *link)
 	const uint64_t one = 1;
 	ssize_t r = 0;
 
+	/* under the lock: what the queue is in may be freed once the item was taken */
 	pthread_mutex_lock(&queue->lock);
-	if (list_empty(&queue->items))
-		r = write(queue->fd, &one, sizeof(one));
 	list_append(&queue->items, link);
+	if (!queue->told)
+		r = write(queue->fd, &one, sizeof(one));
+	queue->told = true;
 	pthread_mutex_unlock(&queue->lock);
 	(void)r; /* a counter of 0 takes 1 */
+}
+
+void queue_add(struct queue *queue, struct list *link)
+{
+	pthread_mutex_lock(&queue->lock);
+	list_append(&queue->items, link);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_wake(struct queue *queue)
+{
+	const uint64_t one = 1;
+	ssize_t r = 0;
+	bool due;
+
+	pthread_mutex_lock(&queue->lock);
+	due = !queue->told && !list_empty(&queue->items);
+	queue->told |= due;
+	pthread_mutex_unlock(&queue->lock);
+	if (due)
+		r = write(queue->fd, &one, sizeof(one));
+	(void)r;
 }
 
 struct list *queue_pop(struct queue *queue)
 {
 	struct list *link;
 	uint64_t count;
-	ssize_t r = 0;
 
 	pthread_mutex_lock(&queue->lock);
 	link = list_first(&queue->items);
-	if (link) {
+	if (link)
 		list_unlink(link);
-		if (list_empty(&queue->items))
-			r = read(queue->fd, &count, sizeof(count));
-	}
+	if (queue->told && list_empty(&queue->items))
+		queue->told = read(queue->fd, &count, sizeof(count)) < 0;
 	pthread_mutex_unlock(&queue->lock);
-	(void)r;
 	return link;
 }

@@ -37,7 +37,8 @@ struct job *job_free(struct job *job);
 struct queue {
 	pthread_mutex_t lock;
 	struct list items;
-	int fd; /* eventfd: readable while there are items */
+	int fd;	   /* eventfd: readable while there are items, or soon */
+	bool told; /* it was written and not read since, or is about to be */
 };
 
 int queue_init(struct queue *queue);
@@ -45,6 +46,11 @@ void queue_deinit(struct queue *queue);
 
 /* @link is of a struct job or a struct notice; each queue has one of them only. */
 void queue_push(struct queue *queue, struct list *link);
+
+/* The two halves of it, for many at once: whoever takes may not hear of @link before
+ * queue_wake(). That one uses the queue after items of it may have been taken. */
+void queue_add(struct queue *queue, struct list *link);
+void queue_wake(struct queue *queue);
 
 /* NULL when there is nothing. */
 struct list *queue_pop(struct queue *queue);

@@ -141,7 +141,7 @@ void space_lost(struct space *space)
 		.fd = -1,
 		.quarantine_fd = -1,
 	};
-	queue_push(&space->pager->events, &notice->link);
+	queue_add(&space->pager->events, &notice->link);
 }
 
 void space_close(struct space *space)

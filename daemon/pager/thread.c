@@ -6,7 +6,8 @@
  * A round takes a bounded number of jobs, gives each space that has something to say one turn, and
  * each operation that can go on one step; then it looks for completions, and sleeps only when there
  * was nothing at all. So no space, and no fence of many megabytes, can keep the others waiting for
- * more than a round.
+ * more than a round. What happened is told when nothing is left that can go on at once, or after a
+ * few rounds: whoever hears of it would take the processor from the rest.
  *
  * A space that had faults is looked at again for a while (spin_us) before anything sleeps: the
  * thread that was served often faults again at once, and a wake-up costs more than many looks.
@@ -28,7 +29,7 @@
 #define JOBS_AT_ONCE 32
 #define LOOK_NSEC 2000000000ull /* how often spaces are asked whether they live */
 #define RING_ENTRIES 256
-#define LOOKS_PER_STEP 8 /* while it spins, the loop is asked every so many rounds */
+#define LOOKS_PER_STEP 8 /* while it is busy, the loop is asked every so many rounds */
 
 /* ---- jobs -------------------------------------------------------------------------------- */
 
@@ -39,7 +40,7 @@ void job_done(struct pager *pager, struct job *job, int error, uint64_t value)
 	job->done = NULL;
 	notice->event.error = error;
 	notice->event.value = error ? 0 : value;
-	queue_push(&pager->events, &notice->link);
+	queue_add(&pager->events, &notice->link);
 	job_free(job);
 }
 
@@ -220,7 +221,7 @@ static int rounds(struct pager *pager)
 
 	for (;;) {
 		uint64_t now = loop_now(), deadline = UINT64_MAX;
-		bool any = false, spin;
+		bool any = false, spin, calm, step;
 		int r = 0;
 
 		look_at_spaces(pager, now);
@@ -239,13 +240,15 @@ static int rounds(struct pager *pager)
 		if (atomic_load(&pager->stop) && !pager->jobs_ready && pager->n_ops == 0 &&
 		    pager->n_fills == 0)
 			return 0;
-		if (any || spin) {
-			/* the loop is a system call, and most of the time it knows nothing */
-			if (++looks % LOOKS_PER_STEP == 0 || pager->n_fills || pager->n_ops)
-				r = loop_step(pager->loop, 0);
-		} else {
+		/* the loop is a system call, and most of the time it knows nothing */
+		step = ++looks % LOOKS_PER_STEP == 0;
+		calm = !pager->jobs_ready && list_empty(&pager->runnable);
+		if (calm || step)
+			queue_wake(&pager->events);
+		if (!any && !spin)
 			r = loop_step(pager->loop, next_deadline(pager, deadline));
-		}
+		else if (step || pager->n_fills || (calm && pager->n_ops))
+			r = loop_step(pager->loop, 0);
 		if (r < 0)
 			return r;
 	}

@@ -57,7 +57,7 @@ static void finish(struct writeback *wb)
 		notice->event = wb->job->done->event;
 		notice->event.type = PAGER_EVENT_COMMITTED;
 		notice->event.value = wb->writer.bytes;
-		queue_push(&pager->events, &notice->link);
+		queue_add(&pager->events, &notice->link);
 	}
 	job_done(pager, wb->job, wb->error, wb->writer.bytes);
 	turn_end(wb->window, &wb->turn);

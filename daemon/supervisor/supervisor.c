@@ -119,6 +119,7 @@ int supervisor_step(struct supervisor *s, uint64_t deadline)
 {
 	int r;
 
+	pager_kick(s->pager); /* once for all jobs of a round */
 	r = loop_step(s->loop, next_deadline(s, deadline));
 	if (r < 0)
 		return r;

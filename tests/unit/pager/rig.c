@@ -84,6 +84,7 @@ uint64_t rig_submit(struct rig *rig, struct pager_job *job)
 {
 	job->tag = ++rig->next_tag;
 	check_is(pager_submit(rig->pager, job), 0);
+	pager_kick(rig->pager);
 	return job->tag;
 }
 
