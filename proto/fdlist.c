@@ -7,12 +7,24 @@ void fdlist_init(struct fdlist *list)
 	for (size_t i = 0; i < PROTO_FDS_MAX; i++)
 		list->fds[i] = -1;
 	list->n = 0;
+	list->close = NULL;
+	list->data = NULL;
+}
+
+static void close_one(const struct fdlist *list, int fd)
+{
+	if (fd < 0)
+		return;
+	if (list->close)
+		list->close(fd, list->data);
+	else
+		fd_close(fd);
 }
 
 void fdlist_clear(struct fdlist *list)
 {
 	for (size_t i = 0; i < PROTO_FDS_MAX; i++)
-		list->fds[i] = fd_close(list->fds[i]);
+		close_one(list, take_fd(&list->fds[i]));
 	list->n = 0;
 }
 
@@ -21,7 +33,7 @@ void fdlist_add(struct fdlist *list, int fd)
 	if (list->n < PROTO_FDS_MAX)
 		list->fds[list->n] = fd;
 	else
-		fd_close(fd);
+		close_one(list, fd);
 	list->n++;
 }
 

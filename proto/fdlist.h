@@ -17,6 +17,9 @@
 struct fdlist {
 	int fds[PROTO_FDS_MAX]; /* -1: taken, or never there */
 	size_t n;		/* how many came, the closed surplus too: proto_decode()'s n_fds */
+	/* how they are closed, for who must not wait for it; NULL: by close(2) */
+	void (*close)(int fd, void *data);
+	void *data;
 };
 
 void fdlist_init(struct fdlist *list);

@@ -14,7 +14,10 @@
  * order. The queue is bounded: a client that lets it fill up is hung up on, since anything else would
  * be a promise to remember without end.
  *
- * A descriptor given to a session belongs to it; it is closed when sent, and when it can't be.
+ * A descriptor given to a session belongs to it; it is closed when sent, and when it can't be. One that
+ * its client passed, and the socket itself with all that may be queued in it, are closed elsewhere
+ * (closer.h). A session that owes too many is hung up on, and one that owes any counts as a session of its
+ * uid until they are closed.
  *
  * A session over the quota of its uid is told so in answer to its first request, where the client
  * looks for it. Only so many are kept until then; the oldest are hung up on without a word.
@@ -32,10 +35,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "daemon/session/closer.h"
 #include "util/cleanup.h"
 
 #define DRAIN_MAX 1024	  /* frames read and thrown away when hanging up */
 #define UNWELCOME_MAX 64 /* sessions over their quota that have not been told yet */
+#define DEBT_MAX 32	  /* descriptors that a session passed, and that are not closed yet */
 #define FD_WEIGHT 16384	  /* bytes that a queued descriptor counts for: of those there are fewer */
 
 struct sessions {
@@ -43,7 +48,8 @@ struct sessions {
 	struct quota *quota;
 	struct session_limits limits;
 	struct session_ops ops;
-	struct list all, over, unwelcome;
+	struct list all, over, unwelcome, debtors;
+	struct closer *closer;
 	size_t n, n_unwelcome;
 	uint64_t last_id;
 };
@@ -54,6 +60,13 @@ struct outgoing {
 	bool bulk;
 	size_t size;
 	char frame[];
+};
+
+/* A session that is over but for what it owes. */
+struct debtor {
+	struct list link;
+	struct debt *debt;
+	struct quota_charge charge;
 };
 
 static void receive(struct session *session);
@@ -91,6 +104,20 @@ static void outgoing_free(struct session *session, struct outgoing *o)
 	free(o);
 }
 
+static void close_foreign(int fd, void *data)
+{
+	struct session *session = data;
+
+	closer_close(session->sessions->closer, fd, session->debt);
+}
+
+static void receive_into(struct session *session, struct fdlist *fds)
+{
+	fdlist_init(fds);
+	fds->close = close_foreign;
+	fds->data = session;
+}
+
 /* Closing a socket with frames unread in it resets the connection, and the client would see that
  * instead of the refusal that was sent before. */
 static void drain(struct session *session)
@@ -100,7 +127,7 @@ static void drain(struct session *session)
 
 	shutdown(session->fd, SHUT_RDWR);
 	for (int i = 0; i < DRAIN_MAX; i++) {
-		fdlist_init(&fds);
+		receive_into(session, &fds);
 		if (proto_frame_recv(session->fd, session->frame, &size, &fds, MSG_DONTWAIT) < 0)
 			return;
 		fdlist_clear(&fds);
@@ -109,13 +136,38 @@ static void drain(struct session *session)
 	}
 }
 
+static void remember_debt(struct session *session)
+{
+	struct debtor *debtor;
+
+	if (debt_open(session->debt) == 0)
+		return;
+	debtor = calloc(1, sizeof(*debtor));
+	if (!debtor)
+		return;
+	debtor->debt = take_ptr(session->debt);
+	quota_charge_forced(session->user, QUOTA_SESSIONS, 1, &debtor->charge);
+	list_init(&debtor->link);
+	list_append(&session->sessions->debtors, &debtor->link);
+}
+
+static void debtor_free(struct debtor *debtor)
+{
+	list_unlink(&debtor->link);
+	debt_unref(debtor->debt);
+	quota_refund(&debtor->charge);
+	free(debtor);
+}
+
 static void session_free(struct session *session)
 {
 	drain(session);
+	remember_debt(session);
 	list_for_each (l, &session->queue)
 		outgoing_free(session, list_entry(l, struct outgoing, link));
-	fd_close(session->fd);
+	closer_close(session->sessions->closer, session->fd, NULL);
 	list_unlink(&session->link);
+	debt_unref(session->debt);
 	quota_refund(&session->charge);
 	quota_user_put(session->user);
 	peer_deinit(&session->peer);
@@ -127,6 +179,12 @@ size_t sessions_reap(struct sessions *sessions)
 {
 	size_t told = 0;
 
+	list_for_each (l, &sessions->debtors) {
+		struct debtor *debtor = list_entry(l, struct debtor, link);
+
+		if (debt_open(debtor->debt) == 0)
+			debtor_free(debtor);
+	}
 	list_for_each (l, &sessions->over) {
 		struct session *session = list_entry(l, struct session, link);
 
@@ -355,13 +413,15 @@ static void received(struct loop_op *op, int result)
 	struct fdlist fds;
 	int lost;
 
-	fdlist_init(&fds);
+	receive_into(session, &fds);
 	if (result >= 0) {
 		lost = proto_frame_parse_control(&session->in, &fds);
 		if (!session->hung_up && result > 0)
 			handle(session, (size_t)result, &fds, lost == PROTO_FRAME_FDS_LOST);
 	}
 	fdlist_clear(&fds);
+	if (debt_open(session->debt) > DEBT_MAX)
+		session_hang_up(session);
 	if (result == 0 || (result < 0 && result != -EINTR))
 		session_hang_up(session);
 	receive(session);
@@ -437,12 +497,14 @@ int sessions_accept(struct sessions *sessions, int fd)
 	session->ended = (struct loop_poll){ .fn = ended, .data = session, .fd = -1 };
 	list_init(&session->queue);
 	list_init(&session->unwelcome_link);
-	r = session_init(session, sessions);
+	session->debt = debt_new();
+	r = session->debt ? session_init(session, sessions) : -ENOMEM;
 	if (r < 0) {
+		debt_unref(session->debt);
 		quota_refund(&session->charge);
 		quota_user_put(session->user);
 		peer_deinit(&session->peer);
-		fd_close(fd);
+		closer_close(sessions->closer, fd, NULL);
 		free(session);
 		return r;
 	}
@@ -458,8 +520,10 @@ int sessions_new(struct loop *loop, struct quota *quota, const struct session_li
 {
 	struct sessions *sessions = calloc(1, sizeof(*sessions));
 
-	if (!sessions)
+	if (!sessions || closer_new(&sessions->closer) < 0) {
+		free(sessions);
 		return -ENOMEM;
+	}
 	sessions->loop = loop;
 	sessions->quota = quota;
 	sessions->limits = *limits;
@@ -467,12 +531,18 @@ int sessions_new(struct loop *loop, struct quota *quota, const struct session_li
 	list_init(&sessions->all);
 	list_init(&sessions->over);
 	list_init(&sessions->unwelcome);
+	list_init(&sessions->debtors);
 	*ret = sessions;
 	return 0;
 }
 
 struct sessions *sessions_free(struct sessions *sessions)
 {
+	if (!sessions)
+		return NULL;
+	list_for_each (l, &sessions->debtors)
+		debtor_free(list_entry(l, struct debtor, link));
+	closer_free(sessions->closer);
 	free(sessions);
 	return NULL;
 }

@@ -58,6 +58,7 @@ struct session {
 	bool told, stalled;
 	uint32_t in_flight;
 	struct quota_charge charge;
+	struct debt *debt;
 	struct loop_op receive, transmit;
 	struct loop_poll ended;
 	struct list queue;

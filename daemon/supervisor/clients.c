@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "daemon/config/config.h"
+#include "daemon/session/closer.h"
 #include "daemon/supervisor/wiring.h"
 
 struct client *client_find(const struct supervisor *s, uint64_t holder)
@@ -143,35 +144,6 @@ void client_closed(struct session *session, void *data)
 
 /* ---- address space ---------------------------------------------------------------------- */
 
-void request_attach(struct supervisor *s, struct client *client, uint32_t serial,
-		    const struct proto_attach *m, struct fdlist *fds)
-{
-	struct pager_job job = {
-		.type = PAGER_SPACE_ATTACH,
-		.space = client->node.id,
-		.pid = client->pid,
-		.address = m->probe,
-		.kernel_faults = m->flags & PROTO_ATTACH_KERNEL_FAULTS,
-	};
-	struct job context = { .holder = client->node.id, .serial = serial };
-	struct refusal refusal;
-
-	if (client->space != SPACE_NONE) {
-		refuse(&refusal, PROTO_E_STATE, "this session is attached to an address space already");
-		refusal_send(client, serial, &refusal);
-		return;
-	}
-	job.fd = fdlist_take(fds, 0);
-	if (job_submit(s, &context, &job) < 0) {
-		fd_close(job.fd);
-		refuse(&refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
-		refusal_send(client, serial, &refusal);
-		return;
-	}
-	client->space = SPACE_ATTACHING;
-	client->kernel_faults = job.kernel_faults;
-}
-
 static void attach_refused(struct client *client, uint32_t serial, int error)
 {
 	struct refusal refusal;
@@ -202,6 +174,40 @@ static void attach_refused(struct client *client, uint32_t serial, int error)
 		refuse_errno(&refusal, PROTO_E_NO_MEMORY, error, "the address space can't be served");
 	}
 	refusal_send(client, serial, &refusal);
+}
+
+void request_attach(struct supervisor *s, struct client *client, uint32_t serial,
+		    const struct proto_attach *m, struct fdlist *fds)
+{
+	struct pager_job job = {
+		.type = PAGER_SPACE_ATTACH,
+		.space = client->node.id,
+		.pid = client->pid,
+		.address = m->probe,
+		.kernel_faults = m->flags & PROTO_ATTACH_KERNEL_FAULTS,
+	};
+	struct job context = { .holder = client->node.id, .serial = serial };
+	struct refusal refusal;
+
+	if (client->space != SPACE_NONE) {
+		refuse(&refusal, PROTO_E_STATE, "this session is attached to an address space already");
+		refusal_send(client, serial, &refusal);
+		return;
+	}
+	/* what is none is not passed on: closing it may wait for somebody */
+	if (!closer_is_userfaultfd(fds->fds[0])) {
+		attach_refused(client, serial, -EBADF);
+		return;
+	}
+	job.fd = fdlist_take(fds, 0);
+	if (job_submit(s, &context, &job) < 0) {
+		fd_close(job.fd);
+		refuse(&refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
+		refusal_send(client, serial, &refusal);
+		return;
+	}
+	client->space = SPACE_ATTACHING;
+	client->kernel_faults = job.kernel_faults;
 }
 
 void client_space_done(struct supervisor *s, struct job *job, const struct pager_event *event)

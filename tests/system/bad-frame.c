@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -132,7 +133,8 @@ int main(void)
 	do
 		must(mapseal_get_status(m, &status));
 	while (status.sessions > 1);
-	expect(count_fds(rig->supervisor) <= before);
+	while (count_fds(rig->supervisor) > before)
+		sched_yield(); /* another thread closes; if it does not, the alarm ends this */
 	mapseal_close(m);
 	rig_free(rig);
 	return 0;

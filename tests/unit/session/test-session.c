@@ -9,6 +9,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -100,6 +102,8 @@ static void teardown(void)
 	sessions_free(sessions);
 	quota_free(quota);
 	loop_free(loop);
+	while (count_open() > open_before)
+		sched_yield(); /* sockets are closed by another thread */
 	ck_assert_uint_eq(count_open(), open_before);
 }
 
@@ -273,6 +277,60 @@ START_TEST(surplus_descriptors)
 }
 END_TEST
 
+/* Closing the second one waits until the first one has read what is on its way, or is closed. */
+static void lingering(int *ret_end, int *ret_socket)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct linger linger = { .l_onoff = 1, .l_linger = 3600 };
+	socklen_t size = sizeof(address);
+	static const char bytes[65536];
+	int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*ret_socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(listening, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(listen(listening, 1), 0);
+	ck_assert_int_eq(getsockname(listening, (struct sockaddr *)&address, &size), 0);
+	ck_assert_int_eq(connect(*ret_socket, (struct sockaddr *)&address, size), 0);
+	*ret_end = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	ck_assert_int_ge(*ret_end, 0);
+	close(listening);
+	ck_assert_int_eq(setsockopt(*ret_socket, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	while (send(*ret_socket, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
+START_TEST(closing_waits_for_nobody)
+{
+	struct proto_message message = { .type = PROTO_STATUS_GET };
+	uint32_t serial = 7;
+	struct quota_user *user;
+	int fds[2], end;
+
+	ck_assert_int_eq(quota_user_get(quota, getuid(), &user), 0);
+	hello();
+	settle();
+	ck_assert_int_eq(hear(&message), 1);
+	lingering(&end, &fds[0]);
+	fds[1] = fds[0];
+	message = (struct proto_message){ .type = PROTO_STATUS_GET };
+	say_with(client, &message, serial, fds, 2);
+	close(fds[0]);
+	settle();
+	hear_refused(serial, PROTO_E_MALFORMED);
+	settle();
+	ck_assert_uint_eq(n_closed, 1);
+	/* whose session it was has it until that is over */
+	ck_assert_uint_eq(quota_used(user, QUOTA_SESSIONS), 1);
+	close(end);
+	while (quota_used(user, QUOTA_SESSIONS) > 0) {
+		settle();
+		sched_yield();
+	}
+	quota_user_put(user);
+}
+END_TEST
+
 START_TEST(unanswered_requests_stop_reading)
 {
 	struct proto_message message;
@@ -426,6 +484,7 @@ int main(void)
 	tcase_add_test(tc, malformed_is_the_end);
 	tcase_add_test(tc, unknown_goes_on);
 	tcase_add_test(tc, surplus_descriptors);
+	tcase_add_test(tc, closing_waits_for_nobody);
 	tcase_add_test(tc, unanswered_requests_stop_reading);
 	tcase_add_test(tc, who_does_not_read_is_hung_up_on);
 	tcase_add_test(tc, parts_wait_and_stop_reading);
