@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -142,6 +143,31 @@ struct mapseal_seal *hold(struct mapseal *m, const char *object, uint64_t offset
 			  enum mapseal_mode mode, unsigned int flags)
 {
 	return hold_with(m, object, offset, length, mode, flags, NULL, NULL);
+}
+
+static char changes[1024]; /* ",granted,recalled,..." as they came */
+
+static void on_change(const struct mapseal_change *change, void *data)
+{
+	size_t used = strlen(changes);
+
+	(void)data;
+	snprintf(changes + used, sizeof(changes) - used, ",%s", change->change);
+}
+
+void change_watch(struct mapseal *m)
+{
+	must(mapseal_watch(m, on_change, NULL));
+}
+
+void change_wait(struct mapseal *m, const char *change)
+{
+	struct pollfd poll_fd = { .fd = mapseal_get_fd(m), .events = POLLIN };
+
+	while (!strstr(changes, change)) {
+		expect(poll(&poll_fd, 1, -1) == 1);
+		must(mapseal_dispatch(m));
+	}
 }
 
 struct mapseal_break *break_range(struct mapseal *m, const char *object, uint64_t offset,

@@ -62,12 +62,6 @@ static int is_recalled(const struct mapseal_seal_info *info, void *data)
 	return 0;
 }
 
-static void on_change(const struct mapseal_change *change, void *data)
-{
-	if (strcmp(change->change, "recalled") == 0)
-		cue(*(int *)data, "recalled");
-}
-
 int main(void)
 {
 	struct rig *rig = rig_new();
@@ -75,21 +69,19 @@ int main(void)
 	struct actor holding, breaking;
 	bool recalled = false;
 	struct mapseal *m;
-	int pair[2];
 	char word;
 
 	rig_start(rig,
 		  "[defaults]\ndeadline-ms = 60000\nhard-ms = 60000\n"
 		  "[export file]\npath = %s\nread = *\nwrite = *\n",
 		  path);
-	expect(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
-	m = client(MAPSEAL_THREAD);
-	must(mapseal_watch(m, on_change, &pair[1]));
+	m = client(0);
+	change_watch(m);
 
 	holding = actor_start(holder, NULL);
 	cue_wait(holding.channel, "inside");
 	breaking = actor_start(breaker, NULL);
-	cue_wait(pair[0], "recalled");
+	change_wait(m, "recalled");
 	must(mapseal_list_seals(m, 0, is_recalled, &recalled));
 	expect(recalled);
 

@@ -73,7 +73,7 @@ int main(void)
 	struct mapseal *m;
 
 	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
-	m = client(MAPSEAL_THREAD);
+	m = client(0);
 	for (int i = 0; i < 2; i++) {
 		struct actor actor = actor_start(holder, &flags[i]);
 

@@ -121,7 +121,7 @@ int main(void)
 		  path);
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "refused");
-	m = client(MAPSEAL_THREAD);
+	m = client(0);
 	brk = break_range(m, "file", 0, 0, 0);
 	expect_eq(mapseal_break_account(brk, &account), 1);
 	expect_str(account->result, "revoked");

@@ -67,7 +67,7 @@ int main(void)
 		  "[export writing]\npath = %s\nread = *\nwrite = *\n"
 		  "[export discarding]\npath = %s\nread = *\nwrite = *\non-death = discard\n",
 		  writing, discarding);
-	m = client(MAPSEAL_THREAD);
+	m = client(0);
 	die_holding(m, "writing", writing, true);
 	die_holding(m, "discarding", discarding, false);
 	mapseal_close(m);

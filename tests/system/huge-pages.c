@@ -137,7 +137,7 @@ int main(void)
 	actor_join(&actor);
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "held");
-	m = client(MAPSEAL_THREAD);
+	m = client(0);
 	brk = break_range(m, "file", MiB, 0, 0);
 	expect_eq(mapseal_break_account(brk, &account), 1);
 	expect_str(account->result, "revoked");

@@ -6,7 +6,6 @@
  */
 
 #include <string.h>
-#include <sys/socket.h>
 
 #include "tests/system/rig.h"
 
@@ -37,12 +36,6 @@ static int holder(int channel, void *data)
 	return 0;
 }
 
-static void on_change(const struct mapseal_change *change, void *data)
-{
-	if (strcmp(change->change, "recalled") == 0)
-		cue(*(int *)data, "recalled");
-}
-
 static int breaker(int channel, void *data)
 {
 	struct mapseal *m = client(MAPSEAL_THREAD);
@@ -68,19 +61,17 @@ int main(void)
 	const char *path = rig_file(rig, "file", SIZE, 1);
 	struct actor holding, breaking;
 	struct mapseal *m;
-	int pair[2];
 
 	rig_start(rig,
 		  "[defaults]\ndeadline-ms = 60000\nhard-ms = 60000\n"
 		  "[export file]\npath = %s\nread = *\nwrite = *\nkernel-faults = yes\n",
 		  path);
-	expect(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
-	m = client(MAPSEAL_THREAD);
-	must(mapseal_watch(m, on_change, &pair[1]));
+	m = client(0);
+	change_watch(m);
 	holding = actor_start(holder, NULL);
 	cue_wait(holding.channel, "inside");
 	breaking = actor_start_as(0, 0, breaker, NULL);
-	cue_wait(pair[0], "recalled");
+	change_wait(m, "recalled");
 	cue(holding.channel, "recalled");
 	cue_wait(breaking.channel, "broken");
 	cue(holding.channel, "broken");

@@ -142,6 +142,11 @@ struct mapseal_seal *hold_with(struct mapseal *m, const char *object, uint64_t o
 			       uint64_t length, enum mapseal_mode mode, unsigned int flags,
 			       mapseal_recall_fn on_recall, void *data);
 
+/* Watches through @m, which has no thread, and waits until some seal undergoes @change ("recalled", ...). Threads
+ * of the library and forks do not go together under every sanitizer, so who forks has none. */
+void change_watch(struct mapseal *m);
+void change_wait(struct mapseal *m, const char *change);
+
 /* A break that must come about; the account's lines are checked by the caller. */
 struct mapseal_break *break_range(struct mapseal *m, const char *object, uint64_t offset,
 				  uint64_t length, unsigned int flags);

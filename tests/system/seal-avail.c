@@ -65,7 +65,7 @@ int main(void)
 	struct mapseal *m;
 
 	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
-	m = client(MAPSEAL_THREAD);
+	m = client(0);
 	brk = break_range(m, "file", 0, 0, MAPSEAL_BREAK_HOLD);
 	actor = actor_start(asker, NULL);
 	cue_wait(actor.channel, "refused");
