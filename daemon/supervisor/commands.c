@@ -258,6 +258,11 @@ static void regrant(struct supervisor *s, const struct core_command *c)
 
 	if (!seal)
 		return;
+	if (seal->undoing) {
+		/* its window was never opened, and it was parked before that could be undone */
+		core_return(s->core, c->holder, c->seal, c->seq, c->start, c->end, true, loop_now());
+		return;
+	}
 	message.regranted.size = object_refresh(s, seal->window->object);
 	/* told before a thread can go on, which may look at seq or size */
 	seal_event(seal, &message);
