@@ -139,6 +139,8 @@ void core_holder_gone(struct core *core, uint64_t holder, uint64_t now);
 /* An object without seals and requests may be dropped; else CORE_E_STATE. */
 int core_object_drop(struct core *core, uint64_t object);
 void core_object_resized(struct core *core, uint64_t object, uint64_t size);
+/* For what begins from now on; time that runs already runs on. */
+void core_object_policy(struct core *core, uint64_t object, const struct core_policy *policy);
 
 /* One of the process's threads is (no longer) held by our guard: while it is, its windows count as
  * transparent (second half of the no-deadlock rules). Calls nest. */

@@ -72,6 +72,14 @@ void core_object_resized(struct core *core, uint64_t id, uint64_t size)
 		object->info.size = size;
 }
 
+void core_object_policy(struct core *core, uint64_t id, const struct core_policy *policy)
+{
+	struct object *object = core_object_find(core, id);
+
+	if (object)
+		object->policy = *policy;
+}
+
 void core_object_changed(struct core *core, struct object *object)
 {
 	if (list_empty(&object->changed))

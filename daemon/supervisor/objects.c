@@ -8,6 +8,9 @@
  * until somebody has proved the right to write, and is replaced then; a file is not held open for
  * writing on behalf of those who may only read it.
  *
+ * What an export says about time holds for its file however it was named first: or whoever can open the
+ * file could come before the export does, and have breakers wait as long as the defaults allow.
+ *
  * The pager knows up to two objects for one of ours, one to fill READ windows from, and, once there is
  * a writer, one for WRITE windows. They never serve the same bytes at the same time.
  *
@@ -174,7 +177,25 @@ static struct object *find_inode(struct supervisor *s, const struct stat *st)
 	return NULL;
 }
 
-/* Takes *fd over when it has a use for it. */
+static void adopt(struct supervisor *s, struct object *object, const char *name,
+		  const struct core_policy *policy)
+{
+	char *copy;
+
+	if (object->exported)
+		return;
+	object->exported = true;
+	object->policy = *policy;
+	core_object_policy(s->core, object->node.id, policy);
+	copy = strdup(name);
+	if (!copy)
+		return; /* then it is called as it was */
+	free(object->name);
+	object->name = copy;
+	proto_str_clean(object->name);
+}
+
+/* Takes *fd over when it has a use for it. @policy: the export's, NULL without one. */
 int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
 	       const struct core_policy *policy, struct object **ret, struct refusal *refusal)
 {
@@ -186,9 +207,11 @@ int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
 	object = find_inode(s, &st);
 	if (object) {
 		object_ref(object);
-	} else if (object_new(s, &st, name, policy, false, &object) < 0) {
+	} else if (object_new(s, &st, name, supervisor_policy(s), false, &object) < 0) {
 		return refuse(refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
 	}
+	if (policy)
+		adopt(s, object, name, policy);
 	if (object->fd < 0 || (writable && !object->writable)) {
 		fd_close(object->fd);
 		object->fd = take_fd(fd);

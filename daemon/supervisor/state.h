@@ -95,6 +95,7 @@ struct object {
 	ino_t ino;
 	int fd; /* our own description: to look at its size, and to be upgraded */
 	bool writable, anonymous;
+	bool exported; /* its name and policy are an export's */
 	bool in_pager[2]; /* for READ windows, for WRITE windows */
 	uid_t owner; /* anonymous: whose sessions may acquire it */
 	uint64_t size;

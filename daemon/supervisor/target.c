@@ -76,8 +76,7 @@ static int by_descriptor(struct supervisor *s, struct client *client, int fd,
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", file.fd);
 	n = readlink(link, name, sizeof(name) - 1);
 	name[n > 0 ? n : 0] = '\0';
-	r = object_get(s, &file.fd, file.writable, name, supervisor_policy(s), &ret->object,
-		       refusal);
+	r = object_get(s, &file.fd, file.writable, name, NULL, &ret->object, refusal);
 	fd_close(file.fd);
 	return r;
 }

@@ -24,6 +24,7 @@ system_programs = \
 	%D%/descriptor-proof \
 	%D%/directory-export \
 	%D%/enter-holds-recall \
+	%D%/export-deadlines \
 	%D%/foreign-read \
 	%D%/fork-while-holding \
 	%D%/full-disk \
@@ -81,6 +82,8 @@ tests_system_directory_export_SOURCES = %D%/directory-export.c
 tests_system_directory_export_LDADD = %D%/librig.la
 tests_system_enter_holds_recall_SOURCES = %D%/enter-holds-recall.c
 tests_system_enter_holds_recall_LDADD = %D%/librig.la
+tests_system_export_deadlines_SOURCES = %D%/export-deadlines.c
+tests_system_export_deadlines_LDADD = %D%/librig.la
 tests_system_foreign_read_SOURCES = %D%/foreign-read.c
 tests_system_foreign_read_LDADD = %D%/librig.la
 tests_system_fork_while_holding_SOURCES = %D%/fork-while-holding.c
