@@ -132,6 +132,11 @@ static void give_back(struct fence *fence)
 	struct window *window = fence->window;
 	struct view *view = window->view;
 
+	fence->result.error = fence->writer.error;
+	if (!fence_tell(fence->op.pager, fence->job, &fence->result)) {
+		op_again(&fence->op); /* it was forced just now, and is the holder's no more */
+		return;
+	}
 	pthread_mutex_lock(&view->lock);
 	for (uint64_t page = fence->first; page < fence->last; page++)
 		if (bitmap_test(view->kept, page))
@@ -148,14 +153,32 @@ static void give_back(struct fence *fence)
 	}
 	bitmap_clear(window->blocked, fence->first, fence->last);
 	window_wake(window, fence->first, fence->last);
-	fence->result.error = fence->writer.error;
 	finish(fence);
+}
+
+/* False if the fence was forced before that. */
+static bool keep(struct fence *fence)
+{
+	struct pager *pager = fence->op.pager;
+	struct view *view = fence->window->view;
+	struct pager_event *result = &fence->result;
+
+	if (!fence_begin_keeping(fence->job))
+		return false;
+	result->quarantine_errno = -fence->writer.error;
+	quarantine(pager, view, fence->first, fence->last, result);
+	if (!fence_end_keeping(fence->job))
+		return true;
+	result->fence = fence->torn ? PAGER_FENCE_TORN_POSSIBLE : PAGER_FENCE_FENCED;
+	if (view_punch(view, fence->first, fence->last) < 0)
+		result->fence = PAGER_FENCE_UNFENCED;
+	if (fence_tell(pager, fence->job, result))
+		result->quarantine_fd = -1;
+	return true;
 }
 
 static void settle(struct fence *fence)
 {
-	struct view *view = fence->window->view;
-
 	if (fence->writer.under_way)
 		return;
 	writer_settle(&fence->writer, fence->first, fence->last, false);
@@ -163,11 +186,9 @@ static void settle(struct fence *fence)
 		give_back(fence);
 		return;
 	}
-	if (fence->writer.error) {
-		struct pager_event *result = &fence->result;
-
-		result->quarantine_errno = -fence->writer.error;
-		quarantine(fence->op.pager, view, fence->first, fence->last, result);
+	if (fence->writer.error && !keep(fence)) {
+		op_again(&fence->op);
+		return;
 	}
 	fence->phase = PHASE_EMPTY;
 	fence->cursor = fence->first;

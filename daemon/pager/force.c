@@ -14,7 +14,8 @@
  *
  * Whoever ends a fence, this or the ordinary machine, does it under the job's lock and only if it
  * is not over; the event is told exactly once. The pager's thread then finds it over, and cleans up
- * what only it may touch. It holds no lock while it is in the kernel on behalf of a client.
+ * what only it may touch. While that thread is copying into the quarantine, which waits for nobody, it
+ * is left to end the fence itself right after: two halves of what was to be kept would be one too many. It holds no lock while it is in the kernel on behalf of a client.
  *
  * Order of locks: registry, job, tables, view.
  */
@@ -64,6 +65,37 @@ static void tell(struct pager *pager, struct job *job, const struct pager_event 
 	job->over = true;
 	queue_push(&pager->events, &job->done->link);
 	job->done = NULL;
+}
+
+bool fence_tell(struct pager *pager, struct job *job, const struct pager_event *result)
+{
+	bool first;
+
+	pthread_mutex_lock(&job->lock);
+	first = !job->over;
+	if (first)
+		tell(pager, job, result);
+	pthread_mutex_unlock(&job->lock);
+	return first;
+}
+
+bool fence_begin_keeping(struct job *job)
+{
+	pthread_mutex_lock(&job->lock);
+	job->keeping = !job->over;
+	pthread_mutex_unlock(&job->lock);
+	return job->keeping;
+}
+
+bool fence_end_keeping(struct job *job)
+{
+	bool forced;
+
+	pthread_mutex_lock(&job->lock);
+	job->keeping = false;
+	forced = job->forced;
+	pthread_mutex_unlock(&job->lock);
+	return forced;
 }
 
 void fence_done(struct pager *pager, struct job *job, const struct pager_event *result)
@@ -152,7 +184,9 @@ static void force_tag(struct pager *pager, uint64_t tag)
 		queue_wake(&pager->events);
 		return;
 	}
-	if (!found->over)
+	if (found->keeping)
+		found->forced = true;
+	else if (!found->over)
 		force(pager, found);
 	pthread_mutex_unlock(&found->lock);
 }

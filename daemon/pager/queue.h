@@ -22,13 +22,15 @@ struct job {
 	struct pager_job job;
 	struct notice *done, *committed;
 
-	/* FENCE: its state machine (fence.c), and what force.c needs; over and protected are under
-	 * the lock. */
+	/* FENCE: its state machine (fence.c), and what force.c needs; the flags are under the
+	 * lock. */
 	void *machine;
 	struct list registered;
 	pthread_mutex_t lock;
 	bool over;	/* the event is out */
 	bool protected; /* no thread of the holder can write any more */
+	bool keeping;	/* its bytes are being copied into the quarantine */
+	bool forced;	/* it was to be forced meanwhile */
 };
 
 struct job *job_new(const struct pager_job *job);

@@ -298,5 +298,13 @@ void fence_done(struct pager *pager, struct job *job, const struct pager_event *
 /* Is it over already? */
 bool fence_is_over(struct job *job);
 
+/* Tells the event now; false if that was done already, and then @result is still the caller's. */
+bool fence_tell(struct pager *pager, struct job *job, const struct pager_event *result);
+
+/* Between these the fence is not forced, since its bytes are being kept; the end says whether it was to
+ * be. False from the beginning: it is over. */
+bool fence_begin_keeping(struct job *job);
+bool fence_end_keeping(struct job *job);
+
 /* Ends after pager_force(pager, 0). */
 void *force_thread(void *pager);

@@ -14,6 +14,7 @@ pager_tests = \
 	%D%/test-full \
 	%D%/test-hang \
 	%D%/test-hostile \
+	%D%/test-keep \
 	%D%/test-maps \
 	%D%/test-older \
 	%D%/test-pinned \
@@ -32,6 +33,8 @@ TESTS += $(pager_tests)
 %C%_test_full_LDADD = %D%/librig.la
 %C%_test_hang_LDADD = %D%/librig.la
 %C%_test_hostile_LDADD = %D%/librig.la
+%C%_test_keep_LDFLAGS = -Wl,--wrap=quarantine
+%C%_test_keep_LDADD = %D%/librig.la
 %C%_test_maps_LDADD = %D%/librig.la
 %C%_test_older_LDADD = %D%/librig.la
 %C%_test_pinned_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
