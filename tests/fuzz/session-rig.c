@@ -334,15 +334,18 @@ static void finish(void)
 
 void rig_begin(void)
 {
+	struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
 	struct rlimit limit = { FILES_LIMIT, RLIM_INFINITY };
 	int r;
 
 	if (geteuid() != 0)
 		give_up("needs root: it runs the supervisor in this process");
-	files_begin(socket_path, &config);
-	begin_stranger();
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	/* a fuzzer starts itself again, and the limit is inherited */
+	promise(setrlimit(RLIMIT_FSIZE, &none) == 0);
+	files_begin(socket_path, &config);
+	begin_stranger();
 	promise(setrlimit(RLIMIT_FSIZE, &limit) == 0);
 	r = supervisor_new(config, &supervisor);
 	if (r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP)
