@@ -29,7 +29,6 @@ static const int kept_capabilities[] = {
 	CAP_DAC_READ_SEARCH, /* files of exports, descriptors opened anew: daemon/authority */
 	CAP_DAC_OVERRIDE,    /* the same for writing; the socket's directory: listener.c */
 	CAP_CHOWN,	     /* memory belongs to a uid that no client has: daemon/pager/view.c */
-	CAP_FOWNER,	     /* ... and is mode 0400 after that */
 };
 
 static const char usage[] =

@@ -39,7 +39,7 @@ check-count:
 	exit $$status
 
 # Memcheck needs an uninstrumented build.
-EXTRA_DIST += %D%/valgrind.sh %D%/valgrind-ctl.sh
+EXTRA_DIST += %D%/valgrind.sh %D%/valgrind-ctl.sh %D%/valgrind.list
 .PHONY: check-valgrind
 check-valgrind: $(check_PROGRAMS) mapsealctl$(EXEEXT) mapseald$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/valgrind.sh $(filter tests/unit/%,$(check_PROGRAMS)) \

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -172,6 +173,9 @@ int actor_holder(int channel, const void *data)
 			    reached / PAGE, HEADER_LENGTH / PAGE);
 		stage_check("holder", mapseal_enter(seal) == -ESTALE, "mapseal_enter() says ESTALE");
 	} else {
+		/* It and the breaker are told at the same time. */
+		while (mapseal_seal_state(seal) == MAPSEAL_RECALLED)
+			sched_yield();
 		stage_check("holder", mapseal_seal_state(seal) == MAPSEAL_RETURNED,
 			    "its seal is returned");
 	}

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -143,6 +144,12 @@ struct mapseal_seal *hold(struct mapseal *m, const char *object, uint64_t offset
 			  enum mapseal_mode mode, unsigned int flags)
 {
 	return hold_with(m, object, offset, length, mode, flags, NULL, NULL);
+}
+
+void await_state(const struct mapseal_seal *seal, enum mapseal_state state)
+{
+	while (mapseal_seal_state(seal) != state)
+		sched_yield();
 }
 
 static char changes[1024]; /* ",granted,recalled,..." as they came */

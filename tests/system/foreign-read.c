@@ -24,7 +24,7 @@ static int holder(int channel, void *data)
 	cue(channel, "written");
 	cue_wait(channel, "read");
 	if (flags & MAPSEAL_PINNABLE) {
-		expect_eq(mapseal_seal_state(seal), MAPSEAL_RETURNED);
+		await_state(seal, MAPSEAL_RETURNED);
 	} else {
 		expect_eq(mapseal_seal_state(seal), MAPSEAL_HELD);
 		expect_eq(mapseal_seq(seal), 1);

@@ -27,7 +27,7 @@ static int holder(int channel, void *data)
 	expect(rig_same(bytes, SIZE / 2, SIZE / 2, 1));
 	mapseal_exit(asked);
 	cue_wait(channel, "broken");
-	expect_eq(mapseal_seal_state(asked), MAPSEAL_RETURNED);
+	await_state(asked, MAPSEAL_RETURNED);
 	mapseal_seal_free(asked);
 	cue_wait(channel, "end");
 	expect(rig_same(bytes, SIZE / 2, SIZE / 2, 1));

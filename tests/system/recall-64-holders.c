@@ -19,7 +19,7 @@ static int holder(int channel, void *data)
 	expect(rig_same(mapseal_address(seal), 0, SIZE, 1));
 	cue_number(channel, mapseal_id(seal));
 	cue_wait(channel, "end");
-	expect_eq(mapseal_seal_state(seal), MAPSEAL_RETURNED);
+	await_state(seal, MAPSEAL_RETURNED);
 	mapseal_seal_free(seal);
 	mapseal_close(m);
 	return 0;

@@ -5,6 +5,7 @@
  * were written, not committed, are in the file when the breaker goes on.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,8 +37,8 @@ static int holder(int channel, void *data)
 	cue_number(channel, mapseal_id(seal));
 	cue_wait(channel, "broken");
 	expect_eq(__atomic_load_n(&asked, __ATOMIC_SEQ_CST), 1);
-	expect_eq(mapseal_seal_state(seal), MAPSEAL_RETURNED);
-	expect_eq(mapseal_enter(seal), -116 /* ESTALE */);
+	await_state(seal, MAPSEAL_RETURNED);
+	expect_eq(mapseal_enter(seal), -ESTALE);
 	expect(touch_is_sigbus(mapseal_address(seal)));
 	mapseal_seal_free(seal);
 	mapseal_close(m);

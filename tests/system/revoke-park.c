@@ -55,7 +55,7 @@ static int holder(int channel, void *data)
 		expect(poll(&poll_fd, 1, -1) == 1);
 		must(mapseal_dispatch(m));
 	}
-	expect_eq(mapseal_seal_state(seal), MAPSEAL_PARKED);
+	await_state(seal, MAPSEAL_PARKED);
 	expect(pthread_create(&thread, NULL, touch, bytes) == 0);
 	cue(channel, "parked");
 	while (!events[MAPSEAL_EVENT_REGRANTED]) {

@@ -142,6 +142,9 @@ struct mapseal_seal *hold_with(struct mapseal *m, const char *object, uint64_t o
 			       uint64_t length, enum mapseal_mode mode, unsigned int flags,
 			       mapseal_recall_fn on_recall, void *data);
 
+/* Waits until the holder has heard what the breaker knows already: they are told at the same time, by two sockets. */
+void await_state(const struct mapseal_seal *seal, enum mapseal_state state);
+
 /* Watches through @m, which has no thread, and waits until some seal undergoes @change ("recalled", ...). Threads
  * of the library and forks do not go together under every sanitizer, so who forks has none. */
 void change_watch(struct mapseal *m);
