@@ -42,5 +42,5 @@ check-count:
 EXTRA_DIST += %D%/valgrind.sh %D%/valgrind-ctl.sh %D%/valgrind.list
 .PHONY: check-valgrind
 check-valgrind: $(check_PROGRAMS) mapsealctl$(EXEEXT) mapseald$(EXEEXT)
-	@$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/valgrind.sh $(filter tests/unit/%,$(check_PROGRAMS)) \
+	@$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/valgrind.sh $(filter tests/unit/core/% tests/unit/proto/% tests/unit/config/% tests/unit/ctl/%,$(check_PROGRAMS)) \
 		tests/fuzz/replay-decode

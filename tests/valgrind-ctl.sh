@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# mapsealctl under memcheck, each command once, against a real supervisor. Not: doctor, which asks the kernel for
-# userfaultfd(2) and pidfd_open(2); Debian 12's valgrind (3.19) knows neither, and fails them.
+# mapsealctl under memcheck, each command once, against a real supervisor. Not: cat, hold and
+# doctor, which need userfaultfd(2) or pidfd_open(2); Debian 12's valgrind (3.19) knows neither, and fails them.
 . "$top_srcdir/tests/system/rig.sh"
 
 head -c 300000 /dev/urandom >"$dir/file"
@@ -25,10 +25,8 @@ for words in status list "show $id" "--json status" "--json list" "--json show $
 	# shellcheck disable=SC2086
 	ctl $words >/dev/null || fail "mapsealctl $words: $?"
 done
-ctl cat file | cmp - "$dir/file" || fail "mapsealctl cat"
-ctl --json break file -- true >/dev/null || fail "mapsealctl break"
+ctl --json break file >/dev/null || fail "mapsealctl break"
 wait "$holder"
-ctl hold file --mode write -- true >/dev/null || fail "mapsealctl hold"
 status=0
 ctl show 4711 >/dev/null 2>&1 || status=$?
 [ "$status" = 1 ] || fail "mapsealctl show 4711: $status"
