@@ -7,6 +7,10 @@
  * is another one, up to a limit, beyond which descriptors queue; the limit of each session's debt
  * (session.c) is what keeps one uid from taking all of them. A thread that is stuck in close(2) can't be
  * helped, not even by a signal; it is left alone.
+ *
+ * A number that is needed again at once is freed by sending the file, as one that passes descriptors does, into
+ * a socket pair of our own. What is in there has no number, and a thread that takes the message out
+ * without room for a descriptor closes it.
  */
 
 #include "daemon/session/closer.h"
@@ -18,7 +22,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "proto/frame.h"
 #include "util/list.h"
 
 #define THREADS_MAX 256
@@ -27,13 +33,14 @@ struct closer {
 	pthread_mutex_t lock;
 	pthread_cond_t wanted;
 	struct list items;
+	int pair[2]; /* files in transit from [0] to [1] */
 	unsigned int n_items, threads, idle;
 	bool ended;
 };
 
 struct item {
 	struct list link;
-	int fd;
+	int fd; /* -1: the next one in transit */
 	struct debt *debt;
 };
 
@@ -88,7 +95,21 @@ static void destroy(struct closer *closer)
 {
 	pthread_mutex_destroy(&closer->lock);
 	pthread_cond_destroy(&closer->wanted);
+	fd_close(closer->pair[0]);
+	fd_close(closer->pair[1]);
 	free(closer);
+}
+
+static void close_item(struct closer *closer, struct item *item)
+{
+	char byte;
+
+	if (item->fd >= 0)
+		fd_close(item->fd);
+	else
+		(void)!recv(closer->pair[1], &byte, sizeof(byte), MSG_DONTWAIT);
+	debt_unref(item->debt);
+	free(item);
 }
 
 static void *work(void *data)
@@ -113,9 +134,7 @@ static void *work(void *data)
 		closer->n_items--;
 		pthread_mutex_unlock(&closer->lock);
 		item = list_entry(link, struct item, link);
-		fd_close(item->fd);
-		debt_unref(item->debt);
-		free(item);
+		close_item(closer, item);
 		pthread_mutex_lock(&closer->lock);
 	}
 	last = --closer->threads == 0 && closer->ended;
@@ -142,6 +161,18 @@ static void start_thread(struct closer *closer)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+static void queue(struct closer *closer, struct item *item)
+{
+	list_init(&item->link);
+	pthread_mutex_lock(&closer->lock);
+	list_append(&closer->items, &item->link);
+	closer->n_items++;
+	if (closer->n_items > closer->idle && closer->threads < THREADS_MAX)
+		start_thread(closer);
+	pthread_cond_signal(&closer->wanted);
+	pthread_mutex_unlock(&closer->lock);
+}
+
 void closer_close(struct closer *closer, int fd, struct debt *debt)
 {
 	struct item *item;
@@ -154,24 +185,37 @@ void closer_close(struct closer *closer, int fd, struct debt *debt)
 		return;
 	}
 	*item = (struct item){ .fd = fd, .debt = debt };
-	list_init(&item->link);
 	if (debt)
 		atomic_fetch_add(&debt->refs, 1);
-	pthread_mutex_lock(&closer->lock);
-	list_append(&closer->items, &item->link);
-	closer->n_items++;
-	if (closer->n_items > closer->idle && closer->threads < THREADS_MAX)
-		start_thread(closer);
-	pthread_cond_signal(&closer->wanted);
-	pthread_mutex_unlock(&closer->lock);
+	queue(closer, item);
+}
+
+void closer_close_number(struct closer *closer, int fd)
+{
+	struct item *item = malloc(sizeof(*item));
+
+	if (!item || proto_frame_send(closer->pair[0], "", 1, &fd, 1, MSG_DONTWAIT) < 0) {
+		free(item);
+		closer_close(closer, fd, NULL);
+		return;
+	}
+	fd_close(fd); /* not the last reference, so nobody is asked */
+	*item = (struct item){ .fd = -1 };
+	queue(closer, item);
 }
 
 int closer_new(struct closer **ret)
 {
 	struct closer *closer = calloc(1, sizeof(*closer));
+	int r;
 
 	if (!closer)
 		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, closer->pair) < 0) {
+		r = -errno;
+		free(closer);
+		return r;
+	}
 	pthread_mutex_init(&closer->lock, NULL);
 	pthread_cond_init(&closer->wanted, NULL);
 	list_init(&closer->items);

@@ -29,6 +29,9 @@ unsigned int debt_open(const struct debt *debt); /* descriptors that are not clo
 /* Takes @fd over. Never waits. @debt may be NULL. */
 void closer_close(struct closer *closer, int fd, struct debt *debt);
 
+/* The same for a process that has run out of them: the number is free when this returns. */
+void closer_close_number(struct closer *closer, int fd);
+
 /* Memory and userfaultfds, which nobody else has a say in. */
 bool closer_is_plain(int fd);
 bool closer_is_userfaultfd(int fd);

@@ -3,9 +3,11 @@
 /*
  * Accepting.
  *
- * One accept is outstanding at any time. When this process is out of descriptors a connection can't
- * be accepted, and would be reported again and again; so one descriptor is kept in reserve, spent
- * on accepting that connection and hanging up on it, and taken back.
+ * One accept is outstanding at any time. When this process is out of descriptors that fails at once,
+ * whether somebody connects or not; so we wait for a connection first. It can't stay where it is, or it would be
+ * reported again and again: one descriptor is kept in reserve, spent on accepting it and hanging up on
+ * it, and taken back. What its client has sent by then may hold up who closes it, so that is done
+ * elsewhere (closer.h).
  *
  * A socket file of our own making is removed at the end, if it is still the one we made.
  */
@@ -18,17 +20,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "daemon/session/closer.h"
 
 #define BACKLOG 1024
 
 struct listener {
 	struct loop *loop;
 	struct loop_op accept;
+	struct loop_poll wait; /* instead, while there is no descriptor to accept with */
 	struct listener_ops ops;
+	struct closer *closer;
 	int fd, reserve;
 	bool stopped;
 	char *path; /* ours to remove; NULL: the service manager's */
@@ -43,15 +50,40 @@ static int open_reserve(void)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void turn_one_away(struct listener *listener)
+static int accept_one(struct listener *listener)
 {
 	struct pollfd pending = { .fd = listener->fd, .events = POLLIN };
+	int fd;
 
 	if (poll(&pending, 1, 0) != 1)
-		return;
-	listener->reserve = fd_close(listener->reserve);
-	fd_close(accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC));
-	listener->reserve = open_reserve();
+		return -EAGAIN;
+	fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static bool is_out_of_descriptors(int r)
+{
+	return r == -EMFILE || r == -ENFILE;
+}
+
+static void wanted(struct loop_poll *wait, uint32_t events)
+{
+	struct listener *listener = wait->data;
+	int fd;
+
+	(void)events;
+	loop_poll_stop(wait);
+	fd = accept_one(listener);
+	if (fd >= 0) {
+		listener->ops.accepted(fd, listener->ops.data);
+	} else if (is_out_of_descriptors(fd)) {
+		listener->reserve = fd_close(listener->reserve);
+		fd = accept_one(listener);
+		if (fd >= 0)
+			closer_close_number(listener->closer, fd);
+		listener->reserve = open_reserve();
+	}
+	accept_next(listener);
 }
 
 static void accepted(struct loop_op *op, int result)
@@ -59,11 +91,12 @@ static void accepted(struct loop_op *op, int result)
 	struct listener *listener = op->data;
 
 	if (result >= 0 && listener->stopped)
-		fd_close(result);
+		closer_close(listener->closer, result, NULL);
 	else if (result >= 0)
 		listener->ops.accepted(result, listener->ops.data);
-	else if ((result == -EMFILE || result == -ENFILE) && !listener->stopped)
-		turn_one_away(listener);
+	else if (is_out_of_descriptors(result) && !listener->stopped &&
+		 loop_poll_start(listener->loop, &listener->wait, EPOLLIN) == 0)
+		return;
 	accept_next(listener);
 }
 
@@ -84,11 +117,15 @@ static int start(struct loop *loop, int fd, const struct listener_ops *ops, stru
 	listener->ops = *ops;
 	listener->fd = -1;
 	listener->accept = (struct loop_op){ .fn = accepted, .data = listener };
+	listener->wait = (struct loop_poll){ .fn = wanted, .data = listener, .fd = fd };
 	listener->reserve = open_reserve();
 	/* the ring answers EAGAIN for a socket that is non-blocking, instead of waiting */
 	flags = fcntl(fd, F_GETFL);
-	if (listener->reserve < 0 || flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0) {
+	if (listener->reserve < 0 || flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
 		r = -errno;
+	else
+		r = closer_new(&listener->closer);
+	if (r < 0) {
 		listener_free(listener);
 		return r;
 	}
@@ -211,6 +248,7 @@ int listener_adopt(struct loop *loop, int fd, const struct listener_ops *ops, st
 void listener_stop(struct listener *listener)
 {
 	listener->stopped = true;
+	loop_poll_stop(&listener->wait);
 	loop_op_cancel(&listener->accept);
 }
 
@@ -231,6 +269,7 @@ struct listener *listener_free(struct listener *listener)
 	free(listener->path);
 	fd_close(listener->fd);
 	fd_close(listener->reserve);
+	closer_free(listener->closer);
 	free(listener);
 	return NULL;
 }
