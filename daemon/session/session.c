@@ -10,14 +10,12 @@
  * control does the rest. What waits for *other* clients has a lower limit of its own, which the owner keeps, so a
  * stalled session waits for nothing but the supervisor.
  *
- * Sending goes straight to the socket. What does not fit there is queued and sent by the loop, in
- * order. The queue is bounded: a client that lets it fill up is hung up on, since anything else would
- * be a promise to remember without end.
+ * Sending is the outbox's (outbox.h). It is bounded: a client that lets it fill up is hung up on,
+ * since anything else would be a promise to remember without end.
  *
- * A descriptor given to a session belongs to it; it is closed when sent, and when it can't be. One that
- * its client passed, and the socket itself with all that may be queued in it, are closed elsewhere
- * (closer.h). A session that owes too many is hung up on, and one that owes any counts as a session of its
- * uid until they are closed.
+ * Descriptors that the client passed, and the socket itself with all that may be queued in it, are closed
+ * elsewhere (closer.h). A session that owes too many is hung up on, and one that owes any counts as a
+ * session of its uid until they are closed.
  *
  * A session over the quota of its uid is told so in answer to its first request, where the client
  * looks for it. Only so many are kept until then; the oldest are hung up on without a word.
@@ -32,7 +30,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 
 #include "daemon/session/closer.h"
@@ -41,7 +38,6 @@
 #define DRAIN_MAX 1024	  /* frames read and thrown away when hanging up */
 #define UNWELCOME_MAX 64 /* sessions over their quota that have not been told yet */
 #define DEBT_MAX 32	  /* descriptors that a session passed, and that are not closed yet */
-#define FD_WEIGHT 16384	  /* bytes that a queued descriptor counts for: of those there are fewer */
 
 struct sessions {
 	struct loop *loop;
@@ -54,14 +50,6 @@ struct sessions {
 	uint64_t last_id;
 };
 
-struct outgoing {
-	struct list link;
-	int fd;
-	bool bulk;
-	size_t size;
-	char frame[];
-};
-
 /* A session that is over but for what it owes. */
 struct debtor {
 	struct list link;
@@ -70,7 +58,6 @@ struct debtor {
 };
 
 static void receive(struct session *session);
-static void transmit(struct session *session);
 
 /* ---- over ------------------------------------------------------------------------------- */
 
@@ -79,6 +66,7 @@ void session_hang_up(struct session *session)
 	if (session->hung_up)
 		return;
 	session->hung_up = true;
+	outbox_stop(&session->outbox);
 	/* at once, so that hanging up and connecting again is not refused for the session just left */
 	quota_refund(&session->charge);
 	if (!list_empty(&session->unwelcome_link)) {
@@ -87,21 +75,6 @@ void session_hang_up(struct session *session)
 	}
 	list_unlink(&session->link);
 	list_append(&session->sessions->over, &session->link);
-}
-
-static size_t weight(const struct outgoing *o)
-{
-	return sizeof(*o) + o->size + (o->fd >= 0 ? FD_WEIGHT : 0);
-}
-
-static void outgoing_free(struct session *session, struct outgoing *o)
-{
-	size_t *count = o->bulk ? &session->bulk : &session->queued;
-
-	*count -= weight(o);
-	list_unlink(&o->link);
-	fd_close(o->fd);
-	free(o);
 }
 
 static void close_foreign(int fd, void *data)
@@ -163,8 +136,7 @@ static void session_free(struct session *session)
 {
 	drain(session);
 	remember_debt(session);
-	list_for_each (l, &session->queue)
-		outgoing_free(session, list_entry(l, struct outgoing, link));
+	outbox_deinit(&session->outbox);
 	closer_close(session->sessions->closer, session->fd, NULL);
 	list_unlink(&session->link);
 	debt_unref(session->debt);
@@ -194,9 +166,8 @@ size_t sessions_reap(struct sessions *sessions)
 			sessions->ops.closed(session, sessions->ops.data);
 			loop_poll_stop(&session->ended);
 			loop_op_cancel(&session->receive);
-			loop_op_cancel(&session->transmit);
 		}
-		if (!session->receive.busy && !session->transmit.busy)
+		if (!session->receive.busy && outbox_is_idle(&session->outbox))
 			session_free(session);
 	}
 	return told;
@@ -215,87 +186,32 @@ size_t sessions_count(const struct sessions *sessions)
 
 /* ---- out -------------------------------------------------------------------------------- */
 
-static void transmitted(struct loop_op *op, int result)
+static void moved(struct outbox *box, int result)
 {
-	struct session *session = op->data;
+	struct session *session = box->data;
 
-	if (session->hung_up)
-		return;
-	if (result < 0 && result != -EINTR) {
+	if (result < 0)
 		session_hang_up(session);
-		return;
-	}
-	if (result >= 0)
-		outgoing_free(session,
-			      list_entry(list_first(&session->queue), struct outgoing, link));
-	transmit(session);
-	if (session->stalled)
+	else if (session->stalled)
 		receive(session);
-}
-
-static void transmit(struct session *session)
-{
-	struct outgoing *o;
-
-	if (session->transmit.busy || list_empty(&session->queue))
-		return;
-	o = list_entry(list_first(&session->queue), struct outgoing, link);
-	session->out_iov = (struct iovec){ .iov_base = o->frame, .iov_len = o->size };
-	session->out = (struct msghdr){ .msg_iov = &session->out_iov, .msg_iovlen = 1 };
-	proto_frame_fill_control(&session->out, session->out_control, &o->fd, o->fd >= 0);
-	if (loop_sendmsg(session->sessions->loop, &session->transmit, session->fd, &session->out,
-			 MSG_NOSIGNAL) < 0)
-		session_hang_up(session);
-}
-
-static void enqueue(struct session *session, const char *frame, size_t size, int fd, bool bulk)
-{
-	struct outgoing *o;
-
-	if (!bulk && session->queued > session->sessions->limits.max_queue) {
-		session_hang_up(session);
-		fd_close(fd);
-		return;
-	}
-	o = malloc(sizeof(*o) + size);
-	if (!o) {
-		session_hang_up(session);
-		fd_close(fd);
-		return;
-	}
-	o->fd = fd;
-	o->bulk = bulk;
-	o->size = size;
-	memcpy(o->frame, frame, size);
-	*(bulk ? &session->bulk : &session->queued) += weight(o);
-	list_append(&session->queue, &o->link);
-	transmit(session);
 }
 
 static void send_message(struct session *session, uint32_t serial, struct proto_message *message,
 			 int fd, bool bulk)
 {
+	const struct outbox *box = &session->outbox;
 	char frame[PROTO_FRAME_MAX];
-	int size, r;
+	int size;
 
 	message->serial = serial;
 	size = session->hung_up ? 0 : proto_encode(message, frame);
-	if (size <= 0) {
-		/* what can't be encoded was made here, of what others chose; its reader can't go on */
+	/* what can't be encoded was made here, of what others chose; its reader can't go on */
+	if (size <= 0 || (!bulk && box->n_owed > session->sessions->limits.max_queue)) {
 		session_hang_up(session);
 		fd_close(fd);
-		return;
+	} else if (outbox_send(&session->outbox, frame, (size_t)size, fd, bulk) < 0) {
+		session_hang_up(session);
 	}
-	if (list_empty(&session->queue)) {
-		r = proto_frame_send(session->fd, frame, (size_t)size, &fd, fd >= 0, MSG_DONTWAIT);
-		if (r == 0 || r != -EAGAIN) {
-			fd_close(fd);
-			if (r < 0)
-				session_hang_up(session);
-			return;
-		}
-	}
-	enqueue(session, frame, (size_t)size, fd, bulk);
 }
 
 void session_reply(struct session *session, uint32_t serial, struct proto_message *message, int fd)
@@ -432,7 +348,7 @@ static void receive(struct session *session)
 	if (session->hung_up || session->receive.busy)
 		return;
 	session->stalled = session->in_flight >= session->sessions->limits.max_in_flight ||
-			   session->bulk > session->sessions->limits.max_queue;
+			   session->outbox.n_bulk > session->sessions->limits.max_queue;
 	if (session->stalled)
 		return;
 	session->in_iov =
@@ -493,9 +409,8 @@ int sessions_accept(struct sessions *sessions, int fd)
 	session->fd = fd;
 	session->peer.pidfd = -1;
 	session->receive = (struct loop_op){ .fn = received, .data = session };
-	session->transmit = (struct loop_op){ .fn = transmitted, .data = session };
+	outbox_init(&session->outbox, sessions->loop, fd, moved, session);
 	session->ended = (struct loop_poll){ .fn = ended, .data = session, .fd = -1 };
-	list_init(&session->queue);
 	list_init(&session->unwelcome_link);
 	session->debt = debt_new();
 	r = session->debt ? session_init(session, sessions) : -ENOMEM;

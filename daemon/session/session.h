@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 
 #include "daemon/loop/loop.h"
+#include "daemon/session/outbox.h"
 #include "daemon/session/peer.h"
 #include "daemon/session/quota.h"
 #include "proto/frame.h"
@@ -59,14 +60,12 @@ struct session {
 	uint32_t in_flight;
 	struct quota_charge charge;
 	struct debt *debt;
-	struct loop_op receive, transmit;
+	struct outbox outbox;
+	struct loop_op receive;
 	struct loop_poll ended;
-	struct list queue;
-	size_t queued, bulk;
-	struct msghdr in, out;
-	struct iovec in_iov, out_iov;
+	struct msghdr in;
+	struct iovec in_iov;
 	char in_control[PROTO_CONTROL_MAX] PROTO_CONTROL_ALIGNED;
-	char out_control[PROTO_CONTROL_SEND] PROTO_CONTROL_ALIGNED;
 	char frame[PROTO_FRAME_MAX];
 };
 
