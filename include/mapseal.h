@@ -33,7 +33,7 @@
  *
  * Semantics of recall, seq and answers follow RFC 8881 (12.5.5, 18.43, 18.44, 20.3, 20.6, 20.7);
  * userfaultfd behaviour is that of Linux 6.1 and later, see userfaultfd(2). mapseal(7) is the
- * introduction.
+ * introduction. This is one file, however long, because it is the manual too.
  */
 
 #include <stdbool.h>
