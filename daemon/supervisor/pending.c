@@ -12,18 +12,30 @@
 
 #include "daemon/supervisor/wiring.h"
 
-struct pending *pending_new(struct client *client, enum pending_type type, uint32_t serial)
+int pending_new(struct supervisor *s, struct client *client, const struct target_request *request,
+		struct target *ret_target, struct pending **ret, struct refusal *refusal)
 {
-	struct pending *pending = calloc(1, sizeof(*pending));
+	struct pending *pending;
+	struct target target;
+	int r;
 
-	if (!pending)
-		return NULL;
+	r = target_resolve(s, client, request, &target, refusal);
+	if (r)
+		return r;
+	pending = calloc(1, sizeof(*pending));
+	if (!pending) {
+		object_unref(s, target.object);
+		return refuse(refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
+	}
 	pending->client = client;
-	pending->type = type;
-	pending->serial = serial;
+	pending->object = target.object;
+	pending->start = target.start;
+	pending->end = target.end;
 	pending->since = loop_now();
 	list_append(&client->pending, &pending->link);
-	return pending;
+	*ret_target = target;
+	*ret = pending;
+	return 0;
 }
 
 void pending_start(struct supervisor *s, struct pending *pending, uint64_t request)

@@ -134,21 +134,13 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 
 	r = check_form(client, m, &refusal);
 	if (!r)
-		r = target_resolve(s, client, &wanted, &target, &refusal);
+		r = pending_new(s, client, &wanted, &target, &pending, &refusal);
 	if (r) {
 		refusal_send(client, serial, &refusal);
 		return;
 	}
-	pending = pending_new(client, PENDING_ACQUIRE, serial);
-	if (!pending) {
-		object_unref(s, target.object);
-		refuse(&refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
-		refusal_send(client, serial, &refusal);
-		return;
-	}
-	pending->object = target.object;
-	pending->start = target.start;
-	pending->end = target.end;
+	pending->type = PENDING_ACQUIRE;
+	pending->serial = serial;
 	pending->write = wanted.write;
 	pending->discard = target.discard;
 	pending->right = target.right;

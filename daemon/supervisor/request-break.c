@@ -73,21 +73,13 @@ void request_break_begin(struct supervisor *s, struct client *client, uint32_t s
 		wanted.offset = wanted.length = 0;
 	}
 	if (!r)
-		r = target_resolve(s, client, &wanted, &target, &refusal);
+		r = pending_new(s, client, &wanted, &target, &pending, &refusal);
 	if (r) {
 		refusal_send(client, serial, &refusal);
 		return;
 	}
-	pending = pending_new(client, PENDING_BREAK, serial);
-	if (!pending) {
-		object_unref(s, target.object);
-		refuse(&refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
-		refusal_send(client, serial, &refusal);
-		return;
-	}
-	pending->object = target.object;
-	pending->start = target.start;
-	pending->end = target.end;
+	pending->type = PENDING_BREAK;
+	pending->serial = serial;
 	pending->want = (enum core_want)m->want;
 	pending->wants_hold = m->flags & PROTO_BREAK_HOLD;
 	policy = &target.object->policy;

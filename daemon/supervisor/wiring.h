@@ -87,7 +87,8 @@ void job_submit_must(struct supervisor *s, const struct job *context, struct pag
 struct job *job_forget(struct supervisor *s, struct job *job);
 
 /* pending.c */
-struct pending *pending_new(struct client *client, enum pending_type type, uint32_t serial);
+int pending_new(struct supervisor *s, struct client *client, const struct target_request *request,
+		struct target *ret_target, struct pending **ret, struct refusal *refusal);
 void pending_start(struct supervisor *s, struct pending *pending, uint64_t request);
 struct pending *pending_find(const struct supervisor *s, uint64_t request);
 struct pending *pending_free(struct supervisor *s, struct pending *pending);
