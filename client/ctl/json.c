@@ -74,14 +74,19 @@ struct json_object *json_holder(pid_t pid, uid_t uid, const char *comm)
 	return o;
 }
 
+static void add_place(struct json_object *o, const char *object, uint64_t offset, uint64_t length)
+{
+	json_add_string(o, "object", object);
+	json_add_u64(o, "offset", offset);
+	json_add_u64(o, "length", length);
+}
+
 struct json_object *json_seal(const struct mapseal_seal_info *info)
 {
 	struct json_object *o = json_new_object();
 
 	json_add_u64(o, "id", info->id);
-	json_add_string(o, "object", info->object);
-	json_add_u64(o, "offset", info->offset);
-	json_add_u64(o, "length", info->length);
+	add_place(o, info->object, info->offset, info->length);
 	json_add_string(o, "mode", info->mode);
 	json_add_string(o, "kind", info->kind);
 	json_add_string(o, "state", info->state);
@@ -124,9 +129,7 @@ struct json_object *json_waiter(const struct mapseal_break_info *info)
 	struct json_object *o = json_new_object();
 
 	json_add_u64(o, "id", info->id);
-	json_add_string(o, "object", info->object);
-	json_add_u64(o, "offset", info->offset);
-	json_add_u64(o, "length", info->length);
+	add_place(o, info->object, info->offset, info->length);
 	json_add_string(o, "want", info->want);
 	json_add_string(o, "type", info->is_break ? "break" : "acquire");
 	json_add_string(o, "state", info->held ? "held" : "waiting");
@@ -143,9 +146,7 @@ struct json_object *json_change(const struct mapseal_change *change)
 	json_add_u64(o, "time_ms", change->time_ms);
 	json_add_string(o, "change", change->change);
 	json_add_u64(o, "id", change->id);
-	json_add_string(o, "object", change->object);
-	json_add_u64(o, "offset", change->offset);
-	json_add_u64(o, "length", change->length);
+	add_place(o, change->object, change->offset, change->length);
 	json_add(o, "holder", json_holder(change->pid, change->uid, change->comm));
 	json_add_string(o, "detail", change->detail);
 	return o;
@@ -158,9 +159,7 @@ struct json_object *json_quarantine(const struct mapseal_quarantine_info *info)
 
 	json_add_u64(o, "id", info->id);
 	json_add_u64(o, "seal", info->seal);
-	json_add_string(o, "object", info->object);
-	json_add_u64(o, "offset", info->offset);
-	json_add_u64(o, "length", info->length);
+	add_place(o, info->object, info->offset, info->length);
 	json_add_u64(o, "bytes", info->bytes);
 	json_add_string(o, "error", name ? name : "");
 	add_i64(o, "errno", info->error);
