@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +191,13 @@ void peer_map(struct peer *peer)
 	peer_done(peer);
 }
 
+void peer_begin(struct peer *peer, uint64_t pages)
+{
+	peer_welcome(peer);
+	peer_grant(peer, true, 5, pages);
+	peer_map(peer);
+}
+
 void peer_recall(struct peer *peer, uint64_t id, uint32_t seq, uint64_t offset, uint64_t length)
 {
 	peer_send(peer, (struct proto_message){ .type = PROTO_RECALL,
@@ -285,6 +293,32 @@ void peer_dispatch_until(struct mapseal *m, const struct mapseal_seal *seal,
 		ck_assert_int_eq(poll(&polled, 1, -1), 1);
 		ck_assert_int_eq(mapseal_dispatch(m), 0);
 	}
+}
+
+unsigned int peer_flags(int i)
+{
+	return i ? MAPSEAL_THREAD : 0;
+}
+
+void peer_wait_for(struct mapseal *m, const struct mapseal_seal *seal, enum mapseal_state state,
+		   int i)
+{
+	if (i)
+		while (mapseal_seal_state(seal) != state)
+			sched_yield();
+	else
+		peer_dispatch_until(m, seal, state);
+}
+
+int peer_handler_calls;
+struct mapseal_recall peer_handler_saw;
+
+enum mapseal_verdict peer_return_it(struct mapseal_recall *recall, void *data)
+{
+	(void)data;
+	peer_handler_calls++;
+	peer_handler_saw = *recall;
+	return MAPSEAL_RETURN;
 }
 
 static bool have_userfaultfd(void)

@@ -63,6 +63,9 @@ void peer_welcome(struct peer *peer);
 void peer_grant(struct peer *peer, bool first, uint64_t id, uint64_t pages);
 void peer_map(struct peer *peer);
 
+/* As most scripts begin: all three, with seal 5. */
+void peer_begin(struct peer *peer, uint64_t pages);
+
 /* RECALL of a seal's range, and the answer that must follow. */
 void peer_recall(struct peer *peer, uint64_t id, uint32_t seq, uint64_t offset, uint64_t length);
 void peer_expect_answer(struct peer *peer, uint64_t id, uint32_t seq, enum proto_e_ANSWER answer);
@@ -77,6 +80,11 @@ void peer_returned(struct peer *peer, uint32_t seq, uint64_t upper, uint32_t upp
 /* Lets the script go on from peer_wait(). */
 void peer_go(struct peer *peer);
 
+/* A handler that returns what is asked for, and remembers. Each test has its own process. */
+extern int peer_handler_calls;
+extern struct mapseal_recall peer_handler_saw;
+enum mapseal_verdict peer_return_it(struct mapseal_recall *recall, void *data);
+
 struct mapseal *peer_connect(struct peer *peer, unsigned int flags,
 			     void (*on_event)(struct mapseal *m, const struct mapseal_event *event,
 					      void *data),
@@ -87,6 +95,12 @@ struct mapseal_seal *peer_acquire(struct mapseal *m, uint64_t pages, mapseal_rec
 /* Runs mapseal_dispatch() whenever there is something to do, until the seal's state is @state. */
 void peer_dispatch_until(struct mapseal *m, const struct mapseal_seal *seal,
 			 enum mapseal_state state);
+
+/* For tests that are run twice, without (@i 0) and with (1) the library's thread: the flags, and the
+ * wait, in which the first needs our doing. */
+unsigned int peer_flags(int i);
+void peer_wait_for(struct mapseal *m, const struct mapseal_seal *seal, enum mapseal_state state,
+		   int i);
 
 /* Runs the case and is the exit status: 77 if it needs @windows and none can be made here. */
 int peer_run(TCase *tc, bool windows);

@@ -14,45 +14,11 @@
 
 static struct peer peer;
 
-/* Each test has its own process. */
-static int handler_calls;
-static struct mapseal_recall handler_saw;
-
-static enum mapseal_verdict return_it(struct mapseal_recall *recall, void *data)
-{
-	(void)data;
-	handler_calls++;
-	handler_saw = *recall;
-	return MAPSEAL_RETURN;
-}
-
-static unsigned int flags_of(int i)
-{
-	return i ? MAPSEAL_THREAD : 0;
-}
-
-/* Until the seal is in @state; in loop mode that takes our doing. */
-static void wait_for(struct mapseal *m, struct mapseal_seal *seal, enum mapseal_state state, int i)
-{
-	if (i)
-		while (mapseal_seal_state(seal) != state)
-			sched_yield();
-	else
-		peer_dispatch_until(m, seal, state);
-}
-
-static void begin(struct peer *p, uint64_t pages)
-{
-	peer_welcome(p);
-	peer_grant(p, true, 5, pages);
-	peer_map(p);
-}
-
 /* ---- the usual --------------------------------------------------------------------------- */
 
 static void script_recall(struct peer *p)
 {
-	begin(p, 4);
+	peer_begin(p, 4);
 	peer_recall(p, 5, 2, 0, PEER_PAGES(4));
 	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
 	peer_expect_return(p, 5, 2, 0, PEER_PAGES(4));
@@ -62,7 +28,7 @@ static void script_recall(struct peer *p)
 
 static void script_recall_later(struct peer *p)
 {
-	begin(p, 4);
+	peer_begin(p, 4);
 	peer_wait(p);
 	peer_recall(p, 5, 2, 0, PEER_PAGES(4));
 	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
@@ -77,13 +43,13 @@ START_TEST(test_handler_then_return)
 	struct mapseal *m;
 
 	peer_start(&peer, script_recall);
-	m = peer_connect(&peer, flags_of(_i), NULL, NULL);
-	seal = peer_acquire(m, 4, return_it, NULL);
-	wait_for(m, seal, MAPSEAL_RETURNED, _i);
-	ck_assert_int_eq(handler_calls, 1);
-	ck_assert_uint_eq(handler_saw.length, PEER_PAGES(4));
-	ck_assert_uint_le(handler_saw.deadline_ms, 1000);
-	ck_assert_uint_gt(handler_saw.hard_ms, handler_saw.deadline_ms);
+	m = peer_connect(&peer, peer_flags(_i), NULL, NULL);
+	seal = peer_acquire(m, 4, peer_return_it, NULL);
+	peer_wait_for(m, seal, MAPSEAL_RETURNED, _i);
+	ck_assert_int_eq(peer_handler_calls, 1);
+	ck_assert_uint_eq(peer_handler_saw.length, PEER_PAGES(4));
+	ck_assert_uint_le(peer_handler_saw.deadline_ms, 1000);
+	ck_assert_uint_gt(peer_handler_saw.hard_ms, peer_handler_saw.deadline_ms);
 	ck_assert_int_eq(mapseal_enter(seal), -ESTALE);
 	ck_assert_int_eq(mapseal_commit(seal, 0, PEER_PAGE), -ESTALE);
 	mapseal_close(m);
@@ -93,7 +59,7 @@ END_TEST
 
 static void script_commit_in_handler(struct peer *p)
 {
-	begin(p, 4);
+	peer_begin(p, 4);
 	peer_recall(p, 5, 2, 0, PEER_PAGES(4));
 	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
 	peer_expect(p, PROTO_COMMIT);
@@ -110,7 +76,7 @@ static void script_commit_in_handler(struct peer *p)
 static enum mapseal_verdict commit_and_return(struct mapseal_recall *recall, void *data)
 {
 	(void)data;
-	handler_calls++;
+	peer_handler_calls++;
 	ck_assert_int_eq(mapseal_seal_state(recall->seal), MAPSEAL_RECALLED);
 	ck_assert_int_eq(mapseal_commit(recall->seal, recall->offset, recall->length), 0);
 	ck_assert_int_eq(mapseal_return(recall->seal, recall->offset, recall->length, 0), 0);
@@ -123,10 +89,10 @@ START_TEST(test_handler_makes_calls)
 	struct mapseal *m;
 
 	peer_start(&peer, script_commit_in_handler);
-	m = peer_connect(&peer, flags_of(_i), NULL, NULL);
+	m = peer_connect(&peer, peer_flags(_i), NULL, NULL);
 	seal = peer_acquire(m, 4, commit_and_return, NULL);
-	wait_for(m, seal, MAPSEAL_RETURNED, _i);
-	ck_assert_int_eq(handler_calls, 1);
+	peer_wait_for(m, seal, MAPSEAL_RETURNED, _i);
+	ck_assert_int_eq(peer_handler_calls, 1);
 	mapseal_close(m);
 	peer_finish(&peer);
 }
@@ -135,7 +101,7 @@ END_TEST
 /* A handler that waits for another thread's call: somebody has to read the reply. */
 static void script_other_thread(struct peer *p)
 {
-	begin(p, 1);
+	peer_begin(p, 1);
 	peer_recall(p, 5, 2, 0, PEER_PAGE);
 	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
 	peer_expect(p, PROTO_FLUSH);
@@ -168,9 +134,9 @@ START_TEST(test_handler_waits_for_another_thread)
 	struct mapseal *m;
 
 	peer_start(&peer, script_other_thread);
-	m = peer_connect(&peer, flags_of(_i), NULL, NULL);
+	m = peer_connect(&peer, peer_flags(_i), NULL, NULL);
 	seal = peer_acquire(m, 1, wait_for_flush, NULL);
-	wait_for(m, seal, MAPSEAL_RETURNED, _i);
+	peer_wait_for(m, seal, MAPSEAL_RETURNED, _i);
 	mapseal_close(m);
 	peer_finish(&peer);
 }
@@ -183,19 +149,19 @@ START_TEST(test_thread_inside_holds_it_off)
 
 	peer_start(&peer, script_recall_later);
 	m = peer_connect(&peer, 0, NULL, NULL);
-	seal = peer_acquire(m, 4, return_it, NULL);
+	seal = peer_acquire(m, 4, peer_return_it, NULL);
 	ck_assert_int_eq(mapseal_enter(seal), 0);
 	peer_go(&peer);
 	ck_assert_int_eq(mapseal_return(seal, 0, PEER_PAGE, 0), -EDEADLK);
 	peer_dispatch_until(m, seal, MAPSEAL_RECALLED);
 	ck_assert_int_eq(mapseal_dispatch(m), 0);
-	ck_assert_int_eq(handler_calls, 0);
+	ck_assert_int_eq(peer_handler_calls, 0);
 	/* Who is inside may nest. */
 	ck_assert_int_eq(mapseal_enter(seal), 0);
 	mapseal_exit(seal);
 	mapseal_exit(seal);
 	peer_dispatch_until(m, seal, MAPSEAL_RETURNED);
-	ck_assert_int_eq(handler_calls, 1);
+	ck_assert_int_eq(peer_handler_calls, 1);
 	mapseal_close(m);
 	peer_finish(&peer);
 }
@@ -207,7 +173,7 @@ static void script_delay(struct peer *p)
 {
 	const struct proto_answer *answer;
 
-	begin(p, 1);
+	peer_begin(p, 1);
 	peer_recall(p, 5, 2, 0, PEER_PAGE);
 	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
 	answer = &peer_expect(p, PROTO_ANSWER)->answer;
@@ -224,7 +190,7 @@ static enum mapseal_verdict delay_once(struct mapseal_recall *recall, void *data
 {
 	(void)data;
 	recall->delay_ms = 3;
-	return handler_calls++ ? MAPSEAL_RETURN : MAPSEAL_DELAY;
+	return peer_handler_calls++ ? MAPSEAL_RETURN : MAPSEAL_DELAY;
 }
 
 START_TEST(test_delay)
@@ -233,10 +199,10 @@ START_TEST(test_delay)
 	struct mapseal *m;
 
 	peer_start(&peer, script_delay);
-	m = peer_connect(&peer, flags_of(_i), NULL, NULL);
+	m = peer_connect(&peer, peer_flags(_i), NULL, NULL);
 	seal = peer_acquire(m, 1, delay_once, NULL);
-	wait_for(m, seal, MAPSEAL_RETURNED, _i);
-	ck_assert_int_eq(handler_calls, 2);
+	peer_wait_for(m, seal, MAPSEAL_RETURNED, _i);
+	ck_assert_int_eq(peer_handler_calls, 2);
 	mapseal_close(m);
 	peer_finish(&peer);
 }
@@ -279,7 +245,7 @@ static void script_scopes(struct peer *p)
 						 .deadline_ms = 1000,
 						 .hard_ms = 5000 } };
 
-	begin(p, 2);
+	peer_begin(p, 2);
 	/* Another object's; then everything. */
 	peer_send(p, all);
 	peer_expect(p, PROTO_ANSWER);
@@ -310,9 +276,9 @@ START_TEST(test_scopes)
 	struct mapseal *m;
 
 	peer_start(&peer, script_scopes);
-	m = peer_connect(&peer, flags_of(_i), NULL, NULL);
-	seal = peer_acquire(m, 2, return_it, NULL);
-	wait_for(m, seal, MAPSEAL_RETURNED, _i);
+	m = peer_connect(&peer, peer_flags(_i), NULL, NULL);
+	seal = peer_acquire(m, 2, peer_return_it, NULL);
+	peer_wait_for(m, seal, MAPSEAL_RETURNED, _i);
 	mapseal_close(m);
 	peer_finish(&peer);
 }
@@ -320,7 +286,7 @@ END_TEST
 
 static void script_revoked(struct peer *p)
 {
-	begin(p, 2);
+	peer_begin(p, 2);
 	peer_send(p, (struct proto_message){ .type = PROTO_REVOKED,
 					     .revoked = { .seal = 5,
 							  .seq = 2,
@@ -368,7 +334,7 @@ START_TEST(test_parked_regranted_revoked)
 	peer_start(&peer, script_revoked);
 	m = peer_connect(&peer, 0, note, &told);
 	polled = (struct pollfd){ .fd = mapseal_get_fd(m), .events = POLLIN };
-	seal = peer_acquire(m, 2, return_it, NULL);
+	seal = peer_acquire(m, 2, peer_return_it, NULL);
 	(void)seal;
 	while (told.seal) {
 		poll(&polled, 1, -1);

@@ -13,45 +13,11 @@
 
 static struct peer peer;
 
-/* Each test has its own process. */
-static int handler_calls;
-static struct mapseal_recall handler_saw;
-
-static enum mapseal_verdict return_it(struct mapseal_recall *recall, void *data)
-{
-	(void)data;
-	handler_calls++;
-	handler_saw = *recall;
-	return MAPSEAL_RETURN;
-}
-
-static unsigned int flags_of(int i)
-{
-	return i ? MAPSEAL_THREAD : 0;
-}
-
-/* Until the seal is in @state; in loop mode that takes our doing. */
-static void wait_for(struct mapseal *m, struct mapseal_seal *seal, enum mapseal_state state, int i)
-{
-	if (i)
-		while (mapseal_seal_state(seal) != state)
-			sched_yield();
-	else
-		peer_dispatch_until(m, seal, state);
-}
-
-static void begin(struct peer *p, uint64_t pages)
-{
-	peer_welcome(p);
-	peer_grant(p, true, 5, pages);
-	peer_map(p);
-}
-
 /* ---- parts ------------------------------------------------------------------------------- */
 
 static void script_parts(struct peer *p)
 {
-	begin(p, 8);
+	peer_begin(p, 8);
 	/* The middle; what is left goes by two names from then on. */
 	peer_recall(p, 5, 2, PEER_PAGES(2), PEER_PAGES(2));
 	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
@@ -92,7 +58,7 @@ START_TEST(test_middle_split)
 	peer_start(&peer, script_parts);
 	m = peer_connect(&peer, 0, count_returns, &returns);
 	polled = (struct pollfd){ .fd = mapseal_get_fd(m), .events = POLLIN };
-	seal = peer_acquire(m, 8, return_it, NULL);
+	seal = peer_acquire(m, 8, peer_return_it, NULL);
 	while (returns < 1) {
 		poll(&polled, 1, -1);
 		ck_assert_int_eq(mapseal_dispatch(m), 0);
@@ -127,7 +93,7 @@ static enum mapseal_verdict want_whole(struct mapseal_recall *recall, void *data
 
 static void script_whole(struct peer *p)
 {
-	begin(p, 8);
+	peer_begin(p, 8);
 	peer_recall(p, 5, 2, PEER_PAGES(2), PEER_PAGES(2));
 	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
 	peer_expect_return(p, 5, 2, 0, PEER_PAGES(8));
@@ -141,9 +107,9 @@ START_TEST(test_returning_more_than_asked)
 	struct mapseal *m;
 
 	peer_start(&peer, script_whole);
-	m = peer_connect(&peer, flags_of(_i), NULL, NULL);
+	m = peer_connect(&peer, peer_flags(_i), NULL, NULL);
 	seal = peer_acquire(m, 8, want_whole, NULL);
-	wait_for(m, seal, MAPSEAL_RETURNED, _i);
+	peer_wait_for(m, seal, MAPSEAL_RETURNED, _i);
 	mapseal_close(m);
 	peer_finish(&peer);
 }
@@ -153,7 +119,7 @@ END_TEST
 
 static void script_old_seq(struct peer *p)
 {
-	begin(p, 4);
+	peer_begin(p, 4);
 	peer_recall(p, 5, 2, 0, PEER_PAGE);
 	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
 	peer_expect_return(p, 5, 2, 0, PEER_PAGE);
@@ -172,11 +138,11 @@ START_TEST(test_old_seq_is_repeated)
 	struct mapseal *m;
 
 	peer_start(&peer, script_old_seq);
-	m = peer_connect(&peer, flags_of(_i), NULL, NULL);
-	seal = peer_acquire(m, 4, return_it, NULL);
-	wait_for(m, seal, MAPSEAL_RETURNED, _i);
-	ck_assert_int_eq(handler_calls, 2);
-	ck_assert_uint_eq(handler_saw.length, PEER_PAGES(4));
+	m = peer_connect(&peer, peer_flags(_i), NULL, NULL);
+	seal = peer_acquire(m, 4, peer_return_it, NULL);
+	peer_wait_for(m, seal, MAPSEAL_RETURNED, _i);
+	ck_assert_int_eq(peer_handler_calls, 2);
+	ck_assert_uint_eq(peer_handler_saw.length, PEER_PAGES(4));
 	mapseal_close(m);
 	peer_finish(&peer);
 }
@@ -185,7 +151,7 @@ END_TEST
 /* The refusal may overtake what it is about. */
 static void script_old_seq_early(struct peer *p)
 {
-	begin(p, 4);
+	peer_begin(p, 4);
 	peer_expect_return(p, 5, 1, 0, PEER_PAGES(4));
 	peer_refuse(p, PROTO_E_OLD_SEQ, "seq 1, it is 2");
 	peer_recall(p, 5, 2, 0, PEER_PAGE);
@@ -202,7 +168,7 @@ START_TEST(test_refusal_overtakes_the_recall)
 
 	peer_start(&peer, script_old_seq_early);
 	m = peer_connect(&peer, 0, NULL, NULL);
-	seal = peer_acquire(m, 4, return_it, NULL);
+	seal = peer_acquire(m, 4, peer_return_it, NULL);
 	ck_assert_int_eq(mapseal_return(seal, 0, PEER_PAGES(4), 0), 0);
 	ck_assert_int_eq(mapseal_seal_state(seal), MAPSEAL_RETURNED);
 	mapseal_close(m);
@@ -212,7 +178,7 @@ END_TEST
 
 static void script_own_old_seq(struct peer *p)
 {
-	begin(p, 4);
+	peer_begin(p, 4);
 	peer_expect_return(p, 5, 1, 0, PEER_PAGES(4));
 	peer_recall(p, 5, 2, 0, PEER_PAGES(4));
 	peer_refuse(p, PROTO_E_OLD_SEQ, "seq 1, it is 2");
@@ -228,8 +194,8 @@ START_TEST(test_own_return_crosses_a_recall)
 	struct mapseal *m;
 
 	peer_start(&peer, script_own_old_seq);
-	m = peer_connect(&peer, flags_of(_i), NULL, NULL);
-	seal = peer_acquire(m, 4, return_it, NULL);
+	m = peer_connect(&peer, peer_flags(_i), NULL, NULL);
+	seal = peer_acquire(m, 4, peer_return_it, NULL);
 	ck_assert_int_eq(mapseal_return(seal, 0, PEER_PAGES(4), 0), 0);
 	ck_assert_int_eq(mapseal_seal_state(seal), MAPSEAL_RETURNED);
 	mapseal_close(m);
@@ -239,7 +205,7 @@ END_TEST
 
 static void script_lapsed(struct peer *p)
 {
-	begin(p, 4);
+	peer_begin(p, 4);
 	peer_wait(p);
 	peer_recall(p, 5, 2, 0, PEER_PAGES(4));
 	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
@@ -258,7 +224,7 @@ START_TEST(test_lapsed_opens_the_gate)
 
 	peer_start(&peer, script_lapsed);
 	m = peer_connect(&peer, 0, NULL, NULL);
-	seal = peer_acquire(m, 4, return_it, NULL);
+	seal = peer_acquire(m, 4, peer_return_it, NULL);
 	ck_assert_int_eq(mapseal_enter(seal), 0);
 	peer_go(&peer);
 	peer_dispatch_until(m, seal, MAPSEAL_RECALLED);
@@ -267,7 +233,7 @@ START_TEST(test_lapsed_opens_the_gate)
 	mapseal_exit(seal);
 	ck_assert_int_eq(mapseal_enter(seal), 0);
 	mapseal_exit(seal);
-	ck_assert_int_eq(handler_calls, 0);
+	ck_assert_int_eq(peer_handler_calls, 0);
 	mapseal_seal_free(seal);
 	mapseal_close(m);
 	peer_finish(&peer);
