@@ -195,6 +195,17 @@ struct mapseal_break *break_range(struct mapseal *m, const char *object, uint64_
 	return brk;
 }
 
+void break_revokes(struct mapseal *m, const char *object, uint64_t offset)
+{
+	struct mapseal_break *brk = break_range(m, object, offset, 0, 0);
+	const struct mapseal_account *account;
+
+	expect_eq(mapseal_break_account(brk, &account), 1);
+	expect_str(account->result, "revoked");
+	expect_str(account->fence, "fenced");
+	mapseal_break_end(brk);
+}
+
 /* ---- SIGBUS ------------------------------------------------------------------------------ */
 
 static __thread sigjmp_buf bus_return;

@@ -6,12 +6,12 @@
  */
 
 #include <fcntl.h>
-#include <liburing.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/system/device.h"
 #include "tests/system/raw.h"
 #include "tests/system/rig.h"
 
@@ -38,16 +38,11 @@ static void restore(void)
 static int holder(int channel, void *data)
 {
 	struct proto_message give = { .type = PROTO_RETURN }, populate = { .type = PROTO_POPULATE };
-	struct io_uring_cqe *cqe;
-	struct io_uring_sqe *sqe;
+	struct device device;
 	unsigned char *bytes;
-	struct io_uring ring;
-	struct iovec iov;
-	int pipe_fds[2];
 	struct raw raw;
 
 	(void)data;
-	expect(pipe(pipe_fds) == 0);
 	raw_hello(&raw);
 	raw_attach(&raw);
 	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_WRITE, PROTO_ACQUIRE_PINNABLE);
@@ -58,10 +53,7 @@ static int holder(int channel, void *data)
 	expect_eq(raw_call(&raw, &populate, -1), PROTO_DONE);
 	expect(rig_same(bytes, 0, SIZE, 1));
 	memset(bytes + 4 * MiB, 'h', 4096);
-	expect_eq(io_uring_queue_init(4, &ring, 0), 0);
-	iov.iov_base = bytes;
-	iov.iov_len = 4 * MiB;
-	expect_eq(io_uring_register_buffers(&ring, &iov, 1), 0);
+	device_pin(&device, bytes, 4 * MiB);
 
 	/* half a folio, which is pinned */
 	give.return_.seq = 1;
@@ -70,12 +62,7 @@ static int holder(int channel, void *data)
 	expect_eq(raw_call(&raw, &give, -1), PROTO_RETURNED);
 	cue(channel, "held");
 	cue_wait(channel, "revoked");
-	expect_eq(write(pipe_fds[1], "DMA", 3), 3);
-	sqe = io_uring_get_sqe(&ring);
-	io_uring_prep_read_fixed(sqe, pipe_fds[0], bytes + 100, 3, 0, 0);
-	expect_eq(io_uring_submit_and_wait(&ring, 1), 1);
-	expect_eq(io_uring_peek_cqe(&ring, &cqe), 0);
-	expect_eq(cqe->res, 3);
+	device_write(&device, bytes + 100, "DMA", 3);
 	cue(channel, "written");
 	cue_wait(channel, "end");
 	raise(SIGKILL);
@@ -84,13 +71,7 @@ static int holder(int channel, void *data)
 
 static void check(const char *path)
 {
-	static unsigned char bytes[SIZE];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	expect_eq(pread(fd, bytes, SIZE, 0), SIZE);
-	for (size_t n = 0; n < SIZE; n++)
-		expect(bytes[n] == (n >= 4 * MiB && n < 4 * MiB + 4096 ? 'h' : rig_byte(1, n)));
-	close(fd);
+	rig_file_is(path, SIZE, 1, 4 * MiB, 4096, 'h');
 }
 
 static int reader(int channel, void *data)
@@ -110,8 +91,6 @@ int main(void)
 {
 	struct rig *rig = rig_new();
 	const char *path = rig_file(rig, "file", SIZE, 1);
-	const struct mapseal_account *account;
-	struct mapseal_break *brk;
 	struct actor actor;
 	struct mapseal *m;
 	char line[256];
@@ -138,11 +117,7 @@ int main(void)
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "held");
 	m = client(0);
-	brk = break_range(m, "file", MiB, 0, 0);
-	expect_eq(mapseal_break_account(brk, &account), 1);
-	expect_str(account->result, "revoked");
-	expect_str(account->fence, "fenced");
-	mapseal_break_end(brk);
+	break_revokes(m, "file", MiB);
 	cue(actor.channel, "revoked");
 	cue_wait(actor.channel, "written");
 	check(path);

@@ -5,7 +5,6 @@
  * deadline all the same, and the account says torn-possible, or fenced if the storm had a gap.
  */
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -49,10 +48,8 @@ int main(void)
 	const char *path = rig_file(rig, "file", SIZE, 1);
 	const struct mapseal_account *account;
 	struct mapseal_break *brk;
-	static unsigned char bytes[SIZE];
 	struct actor actor;
 	struct mapseal *m;
-	int fd;
 
 	rig_start(rig,
 		  "[defaults]\ndeadline-ms = 200\nhard-ms = 1000\nfence-ms = 300\n"
@@ -69,11 +66,7 @@ int main(void)
 	mapseal_break_end(brk);
 
 	/* What was written before is not lost, and what was not written is untouched. */
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	expect_eq(pread(fd, bytes, SIZE, 0), SIZE);
-	for (size_t n = 0; n < SIZE; n++)
-		expect(bytes[n] == (n >= 131072 && n < 135168 ? 's' : rig_byte(1, n)));
-	close(fd);
+	rig_file_is(path, SIZE, 1, 131072, 4096, 's');
 	actor_kill(&actor, SIGKILL);
 	mapseal_close(m);
 	rig_free(rig);

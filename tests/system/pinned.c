@@ -6,45 +6,31 @@
  * reach the file.
  */
 
-#include <fcntl.h>
-#include <liburing.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "tests/system/device.h"
 #include "tests/system/raw.h"
 #include "tests/system/rig.h"
 
 enum { SIZE = 256 * 1024 };
 
-/* "DMA": the kernel copies from a pipe into the pinned pages, past every page table. */
-static void device_write(struct io_uring *ring, int pipe_fds[2], unsigned char *at, char byte)
-{
-	struct io_uring_cqe *cqe;
-	struct io_uring_sqe *sqe;
-	char bytes[1000];
+static char block[1000];
 
-	memset(bytes, byte, sizeof(bytes));
-	expect_eq(write(pipe_fds[1], bytes, sizeof(bytes)), sizeof(bytes));
-	sqe = io_uring_get_sqe(ring);
-	io_uring_prep_read_fixed(sqe, pipe_fds[0], at, sizeof(bytes), 0, 0);
-	expect_eq(io_uring_submit_and_wait(ring, 1), 1);
-	expect_eq(io_uring_peek_cqe(ring, &cqe), 0);
-	expect_eq(cqe->res, sizeof(bytes));
-	io_uring_cqe_seen(ring, cqe);
+static void write_block(struct device *device, unsigned char *at, char byte)
+{
+	memset(block, byte, sizeof(block));
+	device_write(device, at, block, sizeof(block));
 }
 
 static int holder(int channel, void *data)
 {
 	struct proto_message commit = { .type = PROTO_COMMIT }, populate = { .type = PROTO_POPULATE };
+	struct device device;
 	unsigned char *bytes;
-	struct io_uring ring;
-	struct iovec iov;
-	int pipe_fds[2];
 	struct raw raw;
 
 	(void)data;
-	expect(pipe(pipe_fds) == 0);
 	raw_hello(&raw);
 	raw_attach(&raw);
 	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_WRITE, PROTO_ACQUIRE_PINNABLE);
@@ -52,44 +38,33 @@ static int holder(int channel, void *data)
 	commit.commit.length = populate.populate.length = SIZE;
 	populate.populate.mode = PROTO_MODE_WRITE;
 	bytes = raw_map(&raw);
-	/* pinning is a kernel access: the pages have to be there */
 	expect_eq(raw_call(&raw, &populate, -1), PROTO_DONE);
-	expect_eq(io_uring_queue_init(4, &ring, 0), 0);
-	iov.iov_base = bytes;
-	iov.iov_len = SIZE;
-	expect_eq(io_uring_register_buffers(&ring, &iov, 1), 0);
+	device_pin(&device, bytes, SIZE);
 
 	expect_eq(raw_call(&raw, &commit, -1), PROTO_DONE);
 	/* written by the device only, after a commit had made everything clean for a CPU */
-	device_write(&ring, pipe_fds, bytes + 5000, 'd');
+	write_block(&device, bytes + 5000, 'd');
 	expect_eq(raw_call(&raw, &commit, -1), PROTO_DONE);
 	cue(channel, "committed");
 	cue_wait(channel, "go on");
-	device_write(&ring, pipe_fds, bytes + 100000, 'x');
-	device_write(&ring, pipe_fds, bytes + 5000, 'x');
+	write_block(&device, bytes + 100000, 'x');
+	write_block(&device, bytes + 5000, 'x');
 	cue(channel, "written");
 	cue_wait(channel, "end");
-	device_write(&ring, pipe_fds, bytes + 100000, 'y');
+	write_block(&device, bytes + 100000, 'y');
 	raise(SIGKILL);
 	return 0;
 }
 
 static void check(const char *path)
 {
-	static unsigned char bytes[SIZE];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	expect_eq(pread(fd, bytes, SIZE, 0), SIZE);
-	for (size_t n = 0; n < SIZE; n++)
-		expect(bytes[n] == (n >= 5000 && n < 6000 ? 'd' : rig_byte(1, n)));
-	close(fd);
+	rig_file_is(path, SIZE, 1, 5000, sizeof(block), 'd');
 }
 
 int main(void)
 {
 	struct rig *rig = rig_new();
 	const char *path = rig_file(rig, "file", SIZE, 1);
-	const struct mapseal_account *account;
 	struct mapseal_break *brk;
 	struct actor actor;
 	struct mapseal *m;
@@ -102,11 +77,7 @@ int main(void)
 	cue_wait(actor.channel, "committed");
 	check(path);
 	m = client(MAPSEAL_THREAD);
-	brk = break_range(m, "file", 0, 0, 0);
-	expect_eq(mapseal_break_account(brk, &account), 1);
-	expect_str(account->result, "revoked");
-	expect_str(account->fence, "fenced");
-	mapseal_break_end(brk);
+	break_revokes(m, "file", 0);
 	cue(actor.channel, "go on");
 	cue_wait(actor.channel, "written");
 	check(path);

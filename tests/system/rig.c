@@ -242,6 +242,22 @@ const char *rig_file(struct rig *rig, const char *name, uint64_t size, unsigned 
 	return path;
 }
 
+void rig_file_is(const char *path, size_t size, unsigned int seed, size_t at, size_t n,
+		 unsigned char byte)
+{
+	unsigned char *bytes = malloc(size);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	expect(bytes && fd >= 0);
+	expect_eq(pread(fd, bytes, size, 0), size);
+	expect(rig_same(bytes, 0, at, seed));
+	for (size_t i = at; i < at + n; i++)
+		expect_eq(bytes[i], byte);
+	expect(rig_same(bytes + at + n, at + n, size - at - n, seed));
+	free(bytes);
+	close(fd);
+}
+
 const char *rig_mount(struct rig *rig, const char *name, const char *type, uint64_t size)
 {
 	const char *path = rig_path(rig, name);

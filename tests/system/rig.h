@@ -110,6 +110,10 @@ bool rig_same(const volatile unsigned char *bytes, uint64_t offset, size_t size,
 /* Mounts an ext4 or tmpfs of @size bytes in the rig; unmounted by rig_free(). */
 const char *rig_mount(struct rig *rig, const char *name, const char *type, uint64_t size);
 
+/* The file is as rig_file() made it, but for [at, at + n), which is all @byte. */
+void rig_file_is(const char *path, size_t size, unsigned int seed, size_t at, size_t n,
+		 unsigned char byte);
+
 /* ---- actors ------------------------------------------------------------------------------ */
 
 struct actor {
@@ -153,6 +157,9 @@ void change_wait(struct mapseal *m, const char *change);
 /* A break that must come about; the account's lines are checked by the caller. */
 struct mapseal_break *break_range(struct mapseal *m, const char *object, uint64_t offset,
 				  uint64_t length, unsigned int flags);
+
+/* The same from @offset on, with one seal in the way, whose holder has to be revoked: that is the account. Ended again. */
+void break_revokes(struct mapseal *m, const char *object, uint64_t offset);
 
 /* Touches a byte; true if that was SIGBUS. Installs a handler for the time being; one thread at a time. */
 bool touch_is_sigbus(const volatile void *address);

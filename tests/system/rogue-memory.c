@@ -68,20 +68,13 @@ static int reader(int channel, void *data)
 
 static void check(const char *path)
 {
-	static unsigned char bytes[SIZE];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	expect_eq(pread(fd, bytes, SIZE, 0), SIZE);
-	for (size_t n = 0; n < SIZE; n++)
-		expect(bytes[n] == (n < 4096 ? 'b' : rig_byte(1, n)));
-	close(fd);
+	rig_file_is(path, SIZE, 1, 0, 4096, 'b');
 }
 
 int main(void)
 {
 	struct rig *rig = rig_new();
 	const char *path = rig_file(rig, "file", SIZE, 1);
-	const struct mapseal_account *account;
 	struct mapseal_break *brk;
 	struct mapseal_seal *seal;
 	const unsigned char *bytes;
@@ -97,11 +90,7 @@ int main(void)
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "written");
 	m = client(MAPSEAL_THREAD);
-	brk = break_range(m, "file", 0, 0, 0);
-	expect_eq(mapseal_break_account(brk, &account), 1);
-	expect_str(account->result, "revoked");
-	expect_str(account->fence, "fenced");
-	mapseal_break_end(brk);
+	break_revokes(m, "file", 0);
 
 	cue(actor.channel, "go on");
 	cue_wait(actor.channel, "rogue");

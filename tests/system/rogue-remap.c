@@ -5,7 +5,6 @@
  * writing there: nothing of that reaches the file, then or later.
  */
 
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -44,21 +43,16 @@ static int holder(int channel, void *data)
 
 static void check(const char *path)
 {
-	static unsigned char bytes[SIZE];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	expect_eq(pread(fd, bytes, SIZE, 0), SIZE);
-	for (size_t n = 0; n < SIZE; n++)
-		expect(bytes[n] == (n < 4096 ? 'b' : rig_byte(1, n)));
-	close(fd);
+	rig_file_is(path, SIZE, 1, 0, 4096, 'b');
 }
 
 int main(void)
 {
 	struct rig *rig = rig_new();
 	const char *path = rig_file(rig, "file", SIZE, 1);
-	const struct mapseal_account *account;
 	struct mapseal_break *brk;
+	struct mapseal_seal *seal;
+	const unsigned char *bytes;
 	struct actor actor;
 	struct mapseal *m;
 	int status;
@@ -70,24 +64,16 @@ int main(void)
 	expect(kill(actor.pid, SIGSTOP) == 0);
 	expect_eq(waitpid(actor.pid, &status, WUNTRACED), actor.pid);
 	m = client(MAPSEAL_THREAD);
-	brk = break_range(m, "file", 0, 0, 0);
-	expect_eq(mapseal_break_account(brk, &account), 1);
-	expect_str(account->result, "revoked");
-	expect_str(account->fence, "fenced");
+	break_revokes(m, "file", 0);
 	expect(kill(actor.pid, SIGCONT) == 0);
 	cue(actor.channel, "go on");
 	cue_wait(actor.channel, "rogue");
 	check(path);
 	/* a reader that comes later sees the file, not the rogue's memory */
-	mapseal_break_end(brk);
-	{
-		struct mapseal_seal *seal = hold(m, "file", 0, 0, MAPSEAL_READ, 0);
-
-		const unsigned char *bytes = mapseal_address(seal);
-
-		expect(rig_same(bytes + 4096, 4096, SIZE - 4096, 1));
-		mapseal_seal_free(seal);
-	}
+	seal = hold(m, "file", 0, 0, MAPSEAL_READ, 0);
+	bytes = mapseal_address(seal);
+	expect(rig_same(bytes + 4096, 4096, SIZE - 4096, 1));
+	mapseal_seal_free(seal);
 	cue(actor.channel, "end");
 	expect_eq(waitpid(actor.pid, &status, 0), actor.pid);
 	brk = break_range(m, "file", 0, 0, 0);
