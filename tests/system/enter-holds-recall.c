@@ -24,7 +24,7 @@ static int holder(int channel, void *data)
 	bytes[0] = 'i';
 	cue(channel, "inside");
 	cue_wait(channel, "recalled");
-	expect_eq(mapseal_seal_state(seal), MAPSEAL_RECALLED);
+	await_state(seal, MAPSEAL_RECALLED);
 	/* first touches, read and write, far from what read-ahead brought */
 	for (size_t at = MiB; at < SIZE; at += MiB) {
 		expect_eq(bytes[at], rig_byte(1, at));

@@ -24,7 +24,7 @@ static int holder(int channel, void *data)
 	cue(channel, "held");
 	cue_wait(channel, "broken");
 	/* The agent returned what was asked for, the middle; the rest is as before. */
-	expect_eq(mapseal_seal_state(seal), MAPSEAL_HELD);
+	await_state(seal, MAPSEAL_HELD);
 	expect(touch_is_sigbus(bytes + MiB));
 	expect_eq(mapseal_enter(seal), 0);
 	bytes[0] = 'l';

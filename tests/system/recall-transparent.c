@@ -58,7 +58,7 @@ static int reader(int channel, void *data)
 	expect_eq(bytes[65536], rig_byte(1, 65536));
 	cue(channel, "read");
 	cue_wait(channel, "end");
-	expect_eq(mapseal_seal_state(seal), MAPSEAL_HELD);
+	await_state(seal, MAPSEAL_HELD);
 	expect_eq(mapseal_seq(seal), 2);
 	mapseal_seal_free(seal);
 	mapseal_close(m);
