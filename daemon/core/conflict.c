@@ -15,7 +15,8 @@
  *   Pages that may be pinned change without a trace: no flush can be complete, so the window has
  *   to come back even for a read.
  * - DIRECT promises the block map, not the content. Its range is allocated and written, so neither
- *   overwriting nor a writable mapping can allocate under it; extending and moving can.
+ *   overwriting nor a writable mapping can allocate under it; extending and moving can. Cloning
+ *   changes no byte, but blocks that are shared move at the next write.
  * - DIRECT holders of one range see each other's bytes: they share pages, as any mappings do.
  *
  * The table is symmetric where both sides are seals. Between seals of one session other rules hold:
@@ -33,11 +34,11 @@ enum { ROW_WINDOW_READ, ROW_WINDOW_WRITE, ROW_DIRECT_READ, ROW_DIRECT_WRITE, _RO
 
 static const unsigned char table[_ROW_N][_CORE_WANT_N] = {
 	/*		     WINDOW  DIRECT  foreign			  layout
-	 *		     R  W    R  W    read map map-w write extend       */
-	[ROW_WINDOW_READ]  = { S, R, S, R, S, S, R, R, R, R },
-	[ROW_WINDOW_WRITE] = { R, R, R, R, F, R, R, R, R, R },
-	[ROW_DIRECT_READ]  = { S, R, S, S, S, S, S, S, R, R },
-	[ROW_DIRECT_WRITE] = { R, R, S, S, S, S, S, S, R, R },
+	 *		     R  W    R  W    read map map-w write extend  clone */
+	[ROW_WINDOW_READ]  = { S, R, S, R, S, S, R, R, R, R, S },
+	[ROW_WINDOW_WRITE] = { R, R, R, R, F, R, R, R, R, R, R },
+	[ROW_DIRECT_READ]  = { S, R, S, S, S, S, S, S, R, R, R },
+	[ROW_DIRECT_WRITE] = { R, R, S, S, S, S, S, S, R, R, R },
 };
 
 #undef S

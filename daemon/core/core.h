@@ -47,6 +47,7 @@ enum core_want {
 	CORE_WANT_FOREIGN_WRITE,     /* overwrites allocated blocks */
 	CORE_WANT_FOREIGN_EXTEND,    /* writes into a hole or past the end */
 	CORE_WANT_LAYOUT,	     /* truncate, fallocate, reflink, extent swaps */
+	CORE_WANT_FOREIGN_CLONE,     /* reads, and may share the blocks: source of a reflink, dedupe */
 	_CORE_WANT_N,
 };
 

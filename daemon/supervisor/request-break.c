@@ -28,7 +28,8 @@ static int check_form(const struct proto_break_begin *m, struct refusal *refusal
 
 static bool needs_write(uint8_t want)
 {
-	return want != PROTO_WANT_FOREIGN_READ && want != PROTO_WANT_FOREIGN_MAP;
+	return want != PROTO_WANT_FOREIGN_READ && want != PROTO_WANT_FOREIGN_MAP &&
+	       want != PROTO_WANT_FOREIGN_CLONE;
 }
 
 static void tell(struct supervisor *s, const struct pending *pending, enum proto_e_CHANGE change,

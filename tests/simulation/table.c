@@ -33,10 +33,11 @@ enum sim_conflict table_conflict(const struct sim_seal *held, enum core_want wan
 		return SIM_SHARE;
 	/* A copy of what is read has to stay true. */
 	if (held->kind == CORE_WINDOW)
-		return SIM_RECALL;
+		return want == CORE_WANT_FOREIGN_CLONE ? SIM_SHARE : SIM_RECALL;
 	/* DIRECT: the file itself; others may use its bytes, not move its blocks or copy them. */
 	if (want == CORE_WANT_LAYOUT || want == CORE_WANT_FOREIGN_EXTEND ||
-	    want == CORE_WANT_WINDOW_WRITE || want == CORE_WANT_WINDOW_READ)
+	    want == CORE_WANT_WINDOW_WRITE || want == CORE_WANT_WINDOW_READ ||
+	    want == CORE_WANT_FOREIGN_CLONE)
 		return SIM_RECALL;
 	return SIM_SHARE;
 }
