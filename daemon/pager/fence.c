@@ -69,6 +69,9 @@ static void shut(struct fence *fence)
 	bitmap_set(window->blocked, fence->first, fence->last);
 	bitmap_clear(window->parked, fence->first, fence->last);
 	fill_stale(window->view, fence->first, fence->last);
+	/* what a window shows that is opened from now on is read after this */
+	if (!window->view->write)
+		bitmap_clear(window->view->filled, fence->first, fence->last);
 }
 
 static void block(struct fence *fence)

@@ -186,6 +186,10 @@ static void fence(struct supervisor *s, const struct core_command *c)
 		core_fenced(s->core, &(struct core_fence_result){ .job = c->job }, loop_now());
 		return;
 	}
+	if (return_may_be_late(s, seal, c)) {
+		return_late(s, seal, c);
+		return;
+	}
 	job.limit = deadline_add_ms(loop_now(), window->object->policy.fence_ms);
 	job_submit_must(s, &context, &job);
 }

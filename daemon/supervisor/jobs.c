@@ -6,6 +6,11 @@
  * A job of the core keeps the core's id as its tag, so that forcing it needs no table; the
  * supervisor's own have the top bit set. A job names client, window and seal by id and not by
  * pointer: by the time it is done each of them may be gone, and then there is simply nobody to tell.
+ *
+ * The pager is woken once for all jobs of a round. A late job is one that nobody waits for: it does not
+ * wake the pager while requests wait for each other's holders, whom the pager would only keep from
+ * running, but is taken along with the next that does, and is not put off for long. Jobs stay in the
+ * order in which they were submitted, late or not.
  */
 
 #include <stdlib.h>
@@ -13,6 +18,10 @@
 #include "daemon/supervisor/wiring.h"
 
 #define OWN_TAG (UINT64_C(1) << 63)
+
+/* A late job waits for this long while requests wait for others, and for that long if none does. */
+#define LATE_NSEC 10000000ull
+#define LATE_IDLE_NSEC 200000ull
 
 struct job *job_find(const struct supervisor *s, uint64_t tag)
 {
@@ -30,7 +39,7 @@ struct job *job_forget(struct supervisor *s, struct job *job)
 	return NULL;
 }
 
-int job_submit(struct supervisor *s, const struct job *context, struct pager_job *job)
+static int submit(struct supervisor *s, const struct job *context, struct pager_job *job)
 {
 	struct job *j = malloc(sizeof(*j));
 	int r;
@@ -49,6 +58,15 @@ int job_submit(struct supervisor *s, const struct job *context, struct pager_job
 	return 0;
 }
 
+int job_submit(struct supervisor *s, const struct job *context, struct pager_job *job)
+{
+	int r = submit(s, context, job);
+
+	if (r == 0)
+		s->kick_at = 0;
+	return r;
+}
+
 /* For what has to happen: a fence that is not begun would leave its range taken for ever. The core
  * gives up on the same occasion. */
 void job_submit_must(struct supervisor *s, const struct job *context, struct pager_job *job)
@@ -57,4 +75,33 @@ void job_submit_must(struct supervisor *s, const struct job *context, struct pag
 		log_line(LOG_LEVEL_ERROR, "out of memory for a job that must not be left out");
 		abort();
 	}
+}
+
+void job_submit_late(struct supervisor *s, const struct job *context, struct pager_job *job)
+{
+	uint64_t before = s->kick_at;
+
+	job_submit_must(s, context, job);
+	if (before)
+		s->kick_at = before != CORE_NEVER ? before : loop_now() + LATE_NSEC;
+}
+
+/* The pager is told of all jobs at once: of the first that somebody waits for in this round. */
+uint64_t jobs_due(const struct supervisor *s)
+{
+	uint64_t soon = LATE_NSEC - LATE_IDLE_NSEC;
+
+	if (s->n_unanswered || s->kick_at == CORE_NEVER || s->kick_at < soon)
+		return s->kick_at;
+	return s->kick_at - soon;
+}
+
+void jobs_begin(struct supervisor *s)
+{
+	uint64_t due = jobs_due(s);
+
+	if (due == CORE_NEVER || (due && due > loop_now()))
+		return;
+	s->kick_at = CORE_NEVER;
+	pager_kick(s->pager);
 }

@@ -41,6 +41,14 @@ int pending_new(struct supervisor *s, struct client *client, const struct target
 void pending_start(struct supervisor *s, struct pending *pending, uint64_t request)
 {
 	idmap_insert(&s->pending, &pending->node, request);
+	s->n_unanswered++;
+}
+
+void pending_answered(struct supervisor *s, struct pending *pending)
+{
+	if (!pending->answered)
+		s->n_unanswered--;
+	pending->answered = true;
 }
 
 struct pending *pending_find(const struct supervisor *s, uint64_t request)
@@ -54,8 +62,10 @@ struct pending *pending_free(struct supervisor *s, struct pending *pending)
 {
 	if (!pending)
 		return NULL;
-	if (pending->node.id)
+	if (pending->node.id) {
+		pending_answered(s, pending);
 		idmap_remove(&s->pending, &pending->node);
+	}
 	list_unlink(&pending->link);
 	quota_refund(&pending->waiting);
 	quota_refund(&pending->seals);

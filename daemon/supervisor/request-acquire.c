@@ -207,7 +207,7 @@ void acquire_refused(struct supervisor *s, struct pending *pending, const struct
 		c->deadline == CORE_NEVER ? 0 : deadline_ms(loop_now(), c->deadline);
 	session_reply(client->session, pending->serial, &message, -1);
 	if (c->error == CORE_E_TRY_LATER && c->flags & CORE_F_WANT_AVAIL) {
-		pending->answered = true;
+		pending_answered(s, pending);
 		quota_refund(&pending->seals);
 		quota_refund(&pending->bytes);
 		quota_refund(&pending->export_seals);

@@ -201,7 +201,7 @@ void break_ready(struct supervisor *s, struct pending *pending, const struct cor
 {
 	answer(s, pending, c, "");
 	if (c->token) {
-		pending->answered = true;
+		pending_answered(s, pending);
 		tell(s, pending, PROTO_CHANGE_BREAK_HELD, "");
 		return;
 	}

@@ -5,9 +5,17 @@
  *
  * A return is answered when the pager has taken the range back, which may fail, and then nothing has
  * been given back; or at once, when a fence overtakes it (commands.c).
+ *
+ * Whoever waits for a range need not wait for that where nothing can fail and nothing can come of it:
+ * what a READ window shows is a copy, which its holder could have kept anyway, and after a return of
+ * all that was recalled the core is told so at once. The pager empties the window later, before it
+ * opens any other, and then its holder has the answer. Only small ranges, so that who returns and
+ * acquires again has hardly more memory than it is charged for.
  */
 
 #include "daemon/supervisor/wiring.h"
+
+#define LATE_BYTES (UINT64_C(2) << 20) /* the pager takes that much in one turn */
 
 void request_return(struct supervisor *s, struct client *client, uint32_t serial,
 		    const struct proto_return_ *m)
@@ -39,8 +47,70 @@ void request_return(struct supervisor *s, struct client *client, uint32_t serial
 		return;
 	}
 	seal->returning = true;
+	seal->recalled = view.state == CORE_SEAL_RECALLED;
 	seal->return_serial = serial;
 }
+
+/* ---- late ones -------------------------------------------------------------------------- */
+
+bool return_may_be_late(const struct supervisor *s, const struct seal *seal,
+			const struct core_command *c)
+{
+	struct core_seal_view view;
+
+	return c->cause == CORE_CAUSE_RETURN && seal && seal->returning && seal->recalled &&
+	       !seal->window->write && c->end - c->start <= LATE_BYTES &&
+	       core_seal_find(s->core, c->seal, &view) && c->start <= view.start &&
+	       c->end >= view.end;
+}
+
+void return_late(struct supervisor *s, struct seal *seal, const struct core_command *c)
+{
+	struct core_fence_result fenced = { .job = c->job, .fence = CORE_FENCE_FENCED };
+	struct pager_job job = {
+		.type = PAGER_FENCE,
+		.window = c->window,
+		.start = c->start,
+		.end = c->end,
+		.how = PAGER_HOW_RETURN,
+		.fd = -1,
+	};
+	struct job context = {
+		.holder = c->holder,
+		.window = c->window,
+		.seal = c->seal,
+		.start = c->start,
+		.end = c->end,
+		.serial = seal->return_serial,
+	};
+
+	seal->window->late = true;
+	job_submit_late(s, &context, &job);
+	seal->late_fence = job.tag;
+	core_fenced(s->core, &fenced, loop_now());
+}
+
+static void reply_returned(struct client *client, uint32_t serial,
+			   const struct proto_returned *returned)
+{
+	struct proto_message message = { .type = PROTO_RETURNED, .returned = *returned };
+
+	if (client && client->session)
+		session_reply(client->session, serial, &message, -1);
+}
+
+void return_late_done(struct supervisor *s, const struct job *job)
+{
+	reply_returned(client_find(s, job->holder), job->serial,
+		       &(struct proto_returned){
+			       .seal = job->seal,
+			       .seq = job->seq,
+			       .offset = job->start,
+			       .length = job->end - job->start,
+		       });
+}
+
+/* ---- the core's word -------------------------------------------------------------------- */
 
 static void return_failed(struct seal *seal, const struct core_command *c)
 {
@@ -57,17 +127,15 @@ static void return_failed(struct seal *seal, const struct core_command *c)
 void return_done(struct supervisor *s, const struct core_command *c)
 {
 	struct seal *seal = seal_find(s, c->seal);
-	struct proto_message message = {
-		.type = PROTO_RETURNED,
-		.returned = {
-			.seal = c->seal,
-			.seq = c->seq,
-			.offset = c->start,
-			.length = c->end - c->start,
-			.upper = c->split_seal,
-			.upper_seq = c->split_seq,
-		},
+	struct proto_returned returned = {
+		.seal = c->seal,
+		.seq = c->seq,
+		.offset = c->start,
+		.length = c->end - c->start,
+		.upper = c->split_seal,
+		.upper_seq = c->split_seq,
 	};
+	struct job *late;
 
 	if (!seal)
 		return;
@@ -79,12 +147,12 @@ void return_done(struct supervisor *s, const struct core_command *c)
 		seal_split(s, seal, c);
 	quota_refund_part(&seal->window->bytes, page_up(c->end - c->start));
 	quota_refund_part(&seal->window->export_bytes, page_up(c->end - c->start));
-	if (seal->returning) {
-		seal->returning = false;
-		if (seal->window->client->session)
-			session_reply(seal->window->client->session, seal->return_serial, &message,
-				      -1);
-	}
+	late = seal->late_fence ? job_find(s, seal->late_fence) : NULL;
+	if (late)
+		late->seq = c->seq;
+	else if (seal->returning)
+		reply_returned(seal->window->client, seal->return_serial, &returned);
+	seal->returning = false;
 	if (seal->undoing)
 		return;
 	watch_tell(s, &(struct change){

@@ -53,7 +53,10 @@ static void done(struct supervisor *s, struct job *job, struct pager_event *even
 		window_closed(s, job);
 		break;
 	case PAGER_FENCE:
-		fenced(s, job, event);
+		if (job->core_job)
+			fenced(s, job, event);
+		else
+			return_late_done(s, job);
 		break;
 	case PAGER_FLUSH:
 		if (job->core_job)

@@ -63,6 +63,8 @@ struct supervisor {
 	struct pager_kernel kernel;
 	uint64_t epoch, started_at, last_tag, quarantined_bytes;
 	uint64_t notify_at, notify_every; /* CORE_NEVER, 0: no watchdog */
+	uint64_t kick_at; /* when the pager hears of its jobs; CORE_NEVER: there are none */
+	size_t n_unanswered; /* requests that the core has not answered */
 	bool notify_asked; /* the pager has been asked for a sign of life */
 	bool stopping, told_stopping;
 	int failed; /* -errno: the loop can't go on */
@@ -146,6 +148,7 @@ struct window {
 	size_t n_seals;
 	bool write, discard, revoke_park;
 	bool opening, open, mapping, mapped, closing;
+	bool late; /* what is left to be done to it nobody waits for */
 	struct quota_charge bytes, export_bytes;
 };
 
@@ -163,6 +166,8 @@ struct seal {
 	struct list deferred;
 	bool announced; /* GRANTED was sent */
 	bool returning; /* by its holder: serial waits for an answer */
+	bool recalled;	/* it was asked to */
+	uint64_t late_fence; /* tag of the job that gives the answer; 0: the core's word does */
 	bool undoing;	/* the window could not be opened */
 	uint32_t return_serial;
 };
@@ -175,6 +180,7 @@ struct job {
 	uint64_t holder, window, seal;
 	uint64_t start, end;
 	uint32_t serial; /* of the request that waits for it */
+	uint32_t seq;	 /* of the seal, for its answer */
 	bool alive;	 /* asked for the watchdog's sake */
 };
 

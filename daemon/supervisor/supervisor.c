@@ -112,6 +112,8 @@ static uint64_t next_deadline(const struct supervisor *s, uint64_t deadline)
 
 	if (!s->notify_asked && s->notify_at < next)
 		next = s->notify_at;
+	if (jobs_due(s) < next)
+		next = jobs_due(s);
 	return next < deadline ? next : deadline;
 }
 
@@ -119,7 +121,7 @@ int supervisor_step(struct supervisor *s, uint64_t deadline)
 {
 	int r;
 
-	pager_kick(s->pager); /* once for all jobs of a round */
+	jobs_begin(s); /* once for all of a round */
 	r = loop_step(s->loop, next_deadline(s, deadline));
 	if (r < 0)
 		return r;
@@ -270,6 +272,7 @@ int supervisor_new(const struct config *config, struct supervisor **ret)
 	s->config = config;
 	s->signal_fd = -1;
 	s->notify_at = CORE_NEVER;
+	s->kick_at = CORE_NEVER;
 	s->started_at = loop_now();
 	list_init(&s->client_list);
 	list_init(&s->watchers);

@@ -344,7 +344,9 @@ static void close_window(struct supervisor *s, struct window *window)
 	struct job context = { .window = window->node.id };
 
 	window->closing = true;
-	if (window->open || window->opening)
+	if (window->late)
+		job_submit_late(s, &context, &job);
+	else if (window->open || window->opening)
 		job_submit_must(s, &context, &job);
 	else
 		window_closed(s, &context);

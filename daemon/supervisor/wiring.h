@@ -84,6 +84,10 @@ void seal_event(struct seal *seal, const struct proto_message *message);
 struct job *job_find(const struct supervisor *s, uint64_t tag);
 int job_submit(struct supervisor *s, const struct job *context, struct pager_job *job);
 void job_submit_must(struct supervisor *s, const struct job *context, struct pager_job *job);
+/* The same for what nobody waits for: begun when others' requests have their answers, or soon. */
+void job_submit_late(struct supervisor *s, const struct job *context, struct pager_job *job);
+void jobs_begin(struct supervisor *s);
+uint64_t jobs_due(const struct supervisor *s);
 struct job *job_forget(struct supervisor *s, struct job *job);
 
 /* pending.c */
@@ -91,6 +95,7 @@ int pending_new(struct supervisor *s, struct client *client, const struct target
 		struct target *ret_target, struct pending **ret, struct refusal *refusal);
 void pending_start(struct supervisor *s, struct pending *pending, uint64_t request);
 struct pending *pending_find(const struct supervisor *s, uint64_t request);
+void pending_answered(struct supervisor *s, struct pending *pending);
 struct pending *pending_free(struct supervisor *s, struct pending *pending);
 
 /* one request each */
@@ -140,6 +145,10 @@ void break_over(struct supervisor *s, const struct core_command *command);
 void break_holder_part(struct supervisor *s, struct client *client, uint32_t serial,
 		       const struct core_account_entry *entry);
 void return_done(struct supervisor *s, const struct core_command *command);
+bool return_may_be_late(const struct supervisor *s, const struct seal *seal,
+			const struct core_command *command);
+void return_late(struct supervisor *s, struct seal *seal, const struct core_command *command);
+void return_late_done(struct supervisor *s, const struct job *job);
 void memory_job_done(struct supervisor *s, struct job *job, const struct pager_event *event);
 
 /* supervisor.c */
