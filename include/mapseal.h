@@ -190,8 +190,8 @@ struct mapseal_request {
  * their gates and are answered OK at once, but handlers and returns wait for the next
  * mapseal_dispatch(), so event loops use NO_WAIT | WANT_AVAIL.
  *
- * -EINVAL: unknown flag, empty, overflowing or unaligned range, range past the end, bad size.
- * -ENOENT: no such export or path. -EACCES: the export or the descriptor's mode does not give the
+ * -EINVAL: unknown flag, empty, overflowing or unaligned range, range past the end, bad size;
+ * max_io_ms over the object's hard limit (UNBOUNDED). -ENOENT: no such export or path. -EACCES: the export or the descriptor's mode does not give the
  * right. -EBADF: the descriptor proves nothing (O_PATH, access mode 3) or is no regular file.
  * -EOPNOTSUPP: file system, kind or kernel. -EAGAIN: TRY_LATER. -EBUSY: this connection itself is
  * being asked for the range. -EDEADLK: this connection already holds a seal there that would be

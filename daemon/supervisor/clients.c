@@ -94,6 +94,7 @@ static void hello(struct supervisor *s, struct session *session, uint32_t serial
 	client->pid = session->peer.pid;
 	client->uid = session->peer.uid;
 	client->process = session->peer.process;
+	client->max_io_ms = m->max_io_ms;
 	strcpy(client->comm, session->peer.comm);
 	list_init(&client->watch_link);
 	list_init(&client->windows);

@@ -114,6 +114,18 @@ static void relieve(struct supervisor *s, struct client *client)
 				(uint32_t)(client->n_seals - client->n_seals / 4), loop_now());
 }
 
+static void refuse_unbounded(const struct client *client, const struct object *object,
+			     struct refusal *refusal)
+{
+	char name[PROTO_STR_MAX];
+
+	describe_object(object, name, sizeof(name));
+	refuse(refusal, PROTO_E_UNBOUNDED,
+	       "this session declared I/O of up to %" PRIu32 " ms, and %s waits for %" PRIu32
+	       " ms (hard-ms) at most; declare less",
+	       client->max_io_ms, name, object->policy.hard_ms);
+}
+
 void request_acquire(struct supervisor *s, struct client *client, uint32_t serial,
 		     const struct proto_acquire *m, struct fdlist *fds)
 {
@@ -162,7 +174,9 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 		r = charge(client, target.export_quota, pending, &refusal);
 	if (!r) {
 		r = core_acquire(s->core, &acquire, loop_now(), &request);
-		if (r)
+		if (r == CORE_E_UNBOUNDED)
+			refuse_unbounded(client, target.object, &refusal);
+		else if (r)
 			refuse_core(&refusal, r);
 	}
 	if (r) {

@@ -82,6 +82,7 @@ struct client {
 	uid_t uid;
 	char comm[64];
 	uint64_t process;
+	uint32_t max_io_ms; /* declared */
 	enum space_state space;
 	bool kernel_faults, short_of_quota;
 	struct list windows, pending, proofs;
