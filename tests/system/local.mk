@@ -19,6 +19,7 @@ tests_system_supervise_LDADD = %D%/librig.la
 
 system_programs = \
 	%D%/anonymous-object \
+	%D%/answer-delay \
 	%D%/bad-address \
 	%D%/bad-attach \
 	%D%/bad-frame \
@@ -37,6 +38,7 @@ system_programs = \
 	%D%/holder-death \
 	%D%/huge-pages \
 	%D%/madvise-storm \
+	%D%/max-io \
 	%D%/memory-owner \
 	%D%/mlockall \
 	%D%/one-process-two-seals \
@@ -52,6 +54,7 @@ system_programs = \
 	%D%/rogue-memory \
 	%D%/rogue-remap \
 	%D%/seal-avail \
+	%D%/socket-activation \
 	%D%/system-calls \
 	%D%/truncate-sigbus \
 	%D%/visibility \
@@ -60,13 +63,15 @@ system_scripts = \
 	%D%/break-command.sh \
 	%D%/errors.sh \
 	%D%/json.sh \
-	%D%/read-sha256.sh
+	%D%/read-sha256.sh \
+	%D%/socket-activate.sh
 
 check_PROGRAMS += $(system_programs)
 TESTS += $(system_programs) $(system_scripts)
 EXTRA_DIST += %D%/rig.sh $(system_scripts)
 
 tests_system_anonymous_object_LDADD = %D%/librig.la
+tests_system_answer_delay_LDADD = %D%/librig.la
 tests_system_bad_address_LDADD = %D%/librig.la
 tests_system_bad_attach_LDADD = %D%/librig.la
 tests_system_bad_frame_LDADD = %D%/librig.la
@@ -86,6 +91,7 @@ tests_system_holder_death_LDADD = %D%/librig.la
 tests_system_huge_pages_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_huge_pages_LDADD = %D%/libdevice.la
 tests_system_madvise_storm_LDADD = %D%/librig.la
+tests_system_max_io_LDADD = %D%/librig.la
 tests_system_memory_owner_LDADD = %D%/librig.la
 tests_system_mlockall_LDADD = %D%/librig.la
 tests_system_one_process_two_seals_LDADD = %D%/librig.la
@@ -102,6 +108,7 @@ tests_system_revoke_park_LDADD = %D%/librig.la
 tests_system_rogue_memory_LDADD = %D%/librig.la
 tests_system_rogue_remap_LDADD = %D%/librig.la
 tests_system_seal_avail_LDADD = %D%/librig.la
+tests_system_socket_activation_LDADD = %D%/librig.la
 tests_system_system_calls_LDADD = %D%/librig.la
 tests_system_truncate_sigbus_LDADD = %D%/librig.la
 tests_system_visibility_LDADD = %D%/librig.la

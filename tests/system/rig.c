@@ -93,10 +93,9 @@ static const char *built(const char *program)
 	return path;
 }
 
-/* Waits for READY=1 on @fd, or for the end of the supervisor, which would be a failure. */
-static void wait_ready(struct rig *rig, int fd)
+void rig_wait_notified(struct rig *rig, const char *word)
 {
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	struct pollfd poll_fd = { .fd = rig->notified, .events = POLLIN };
 	char message[256];
 
 	for (;;) {
@@ -109,18 +108,46 @@ static void wait_ready(struct rig *rig, int fd)
 					      (unsigned int)status);
 			continue;
 		}
-		n = recv(fd, message, sizeof(message) - 1, 0);
+		n = recv(rig->notified, message, sizeof(message) - 1, 0);
 		expect(n > 0);
 		message[n] = '\0';
-		if (strstr(message, "READY=1"))
+		if (strstr(message, word))
 			return;
 	}
+}
+
+static void open_notified(struct rig *rig, struct sockaddr_un *notify)
+{
+	snprintf(notify->sun_path, sizeof(notify->sun_path), "%s/notify", rig->dir);
+	unlink(notify->sun_path);
+	if (rig->notified > 0)
+		close(rig->notified);
+	rig->notified = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	expect(rig->notified >= 0);
+	expect(bind(rig->notified, (struct sockaddr *)notify, sizeof(*notify)) == 0);
+}
+
+void rig_exec(struct rig *rig)
+{
+	bool configured = access(rig->config, F_OK) == 0;
+	char pid[16];
+
+	alarm(0);
+	if (rig->activated > 0) {
+		/* what sd_listen_fds(3) looks for */
+		expect(dup2(rig->activated, 3) == 3 && fcntl(3, F_SETFD, 0) == 0);
+		snprintf(pid, sizeof(pid), "%d", (int)getpid());
+		setenv("LISTEN_PID", pid, 1);
+		setenv("LISTEN_FDS", "1", 1);
+	}
+	execl(built("mapseald"), "mapseald", "--socket", rig->socket,
+	      configured ? "--config" : (char *)NULL, rig->config, (char *)NULL);
+	_exit(127);
 }
 
 void rig_start(struct rig *rig, const char *format, ...)
 {
 	struct sockaddr_un notify = { .sun_family = AF_UNIX };
-	int fd;
 
 	if (format) {
 		FILE *config = fopen(rig->config, "we");
@@ -132,27 +159,15 @@ void rig_start(struct rig *rig, const char *format, ...)
 		va_end(args);
 		expect(fclose(config) == 0);
 	}
-	snprintf(notify.sun_path, sizeof(notify.sun_path), "%s/notify", rig->dir);
-	unlink(notify.sun_path);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	expect(fd >= 0);
-	expect(bind(fd, (struct sockaddr *)&notify, sizeof(notify)) == 0);
-
+	open_notified(rig, &notify);
 	rig->supervisor = fork();
 	expect(rig->supervisor >= 0);
 	if (rig->supervisor == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setenv("NOTIFY_SOCKET", notify.sun_path, 1);
-		alarm(0);
-		if (format)
-			execl(built("mapseald"), "mapseald", "--socket", rig->socket, "--config",
-			      rig->config, (char *)NULL);
-		else
-			execl(built("mapseald"), "mapseald", "--socket", rig->socket, (char *)NULL);
-		_exit(127);
+		rig_exec(rig);
 	}
-	wait_ready(rig, fd);
-	close(fd);
+	rig_wait_notified(rig, "READY=1");
 	expect(setenv("MAPSEAL_SOCKET", rig->socket, 1) == 0);
 }
 
@@ -181,6 +196,8 @@ struct rig *rig_free(struct rig *rig)
 	if (!rig)
 		return NULL;
 	rig_stop(rig);
+	if (rig->notified > 0)
+		close(rig->notified);
 	while (n_mounts > 0)
 		expect(umount2(mounts[--n_mounts], MNT_DETACH) == 0);
 	expect(nftw(rig->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0);

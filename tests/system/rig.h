@@ -80,6 +80,8 @@ struct rig {
 	char socket[96];
 	char config[96];
 	pid_t supervisor;
+	int activated; /* > 0: a socket that is passed to the supervisor, as systemd does */
+	int notified;  /* where the supervisor's notifications come in */
 };
 
 /* Leaves with 77 and a reason when not run as root. */
@@ -92,6 +94,12 @@ void rig_skip_sanitized(const char *reason);
  * may name files of the rig by %s with rig_path(). Sets $MAPSEAL_SOCKET. */
 struct rig *rig_new(void);
 void rig_start(struct rig *rig, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* In a child: becomes the supervisor, with the configuration there is. */
+void rig_exec(struct rig *rig) __attribute__((noreturn));
+
+/* Waits until the supervisor has said @word by sd_notify(3); its end before that is a failure. */
+void rig_wait_notified(struct rig *rig, const char *word);
 
 /* Ends the supervisor, which must leave in good order. */
 void rig_stop(struct rig *rig);
