@@ -32,6 +32,7 @@ daemon_libsupervisor_la_LIBADD = \
 	%D%/session/libsession.la \
 	%D%/authority/libauthority.la \
 	%D%/config/libconfig.la \
+	%D%/direct/libdirect.la \
 	%D%/pager/libpager.la \
 	%D%/loop/libloop.la \
 	%D%/core/libcore.la \

@@ -5,6 +5,7 @@ include %D%/unit/proto/local.mk
 include %D%/unit/loop/local.mk
 include %D%/unit/config/local.mk
 include %D%/unit/authority/local.mk
+include %D%/unit/direct/local.mk
 include %D%/unit/pager/local.mk
 include %D%/unit/session/local.mk
 include %D%/unit/client/local.mk
