@@ -13,7 +13,8 @@
  * lines may have been meant as two things, and a window over both would show the seam to nobody.
  *
  * Files are looked up anew each time: what the administrator puts in a place is what is lent
- * from there. How, and what is refused, is in open.c.
+ * from there. How, and what is refused, is in open.c. Only a file that turns out to be one that was
+ * judged and opened before (the same inode, which that keeps alive) is not opened again for that.
  */
 
 #include "daemon/authority/export.h"
@@ -24,6 +25,7 @@
 #include <string.h>
 
 #include "daemon/authority/open.h"
+#include "daemon/authority/proof.h"
 #include "daemon/authority/why.h"
 #include "util/range.h"
 
@@ -214,4 +216,11 @@ int export_open(const struct export *export, const char *rest, struct mounts *mo
 	if (r > 0)
 		snprintf(why, size, "export \"%s\": %s", export->name, text);
 	return r;
+}
+
+bool export_same(const struct export *export, const char *rest, const struct export_caller *caller,
+		 bool write, dev_t *ret_dev, ino_t *ret_ino)
+{
+	return !export->directory && !rest && has_any_right(export, caller, write) &&
+	       proof_same(export->path, write, ret_dev, ret_ino);
 }

@@ -72,6 +72,11 @@ int export_open(const struct export *export, const char *rest, struct mounts *mo
 		const struct export_caller *caller, bool write, struct authority_file *ret,
 		char *why, size_t size);
 
+/* Which file that would be, if @caller has any right of the kind, and one that was judged before need
+ * not be judged again. False: export_open() knows. */
+bool export_same(const struct export *export, const char *rest, const struct export_caller *caller,
+		 bool write, dev_t *ret_dev, ino_t *ret_ino);
+
 /* Whether one rule covers all of [start, end), which may reach to CORE_INFINITY. */
 int export_check_range(const struct export *export, const struct export_caller *caller, bool write,
 		       uint64_t start, uint64_t end, char *why, size_t size);

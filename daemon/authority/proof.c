@@ -259,6 +259,20 @@ int proof_open(struct mounts *mounts, int fd, pid_t peer, bool write, const char
 	return 0;
 }
 
+bool proof_same(const char *path, bool write, dev_t *ret_dev, ino_t *ret_ino)
+{
+	struct statx stx;
+	char why[1];
+
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+		  STATX_TYPE | STATX_INO, &stx) < 0 ||
+	    !S_ISREG(stx.stx_mode) || (write && check_attributes(&stx, "", why, sizeof(why))))
+		return false;
+	*ret_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	*ret_ino = stx.stx_ino;
+	return true;
+}
+
 int proof_check(struct mounts *mounts, int fd, pid_t peer, bool write, struct authority_file *ret,
 		char *why, size_t size)
 {

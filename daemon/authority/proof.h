@@ -21,3 +21,10 @@ int proof_open(struct mounts *mounts, int fd, pid_t peer, bool write, const char
  * asked. */
 int proof_file_system(struct mounts *mounts, int fd, pid_t peer, const char *what, char *why,
 		      size_t size);
+
+/*
+ * Which regular file @path is (no symbolic link itself), if nothing but its first opening could show
+ * that it may not be lent for @write. For files that were judged and are open already: nothing is
+ * opened. False: it has to be judged anew.
+ */
+bool proof_same(const char *path, bool write, dev_t *ret_dev, ino_t *ret_ino);

@@ -166,12 +166,12 @@ static int object_new(struct supervisor *s, const struct stat *st, const char *n
 	return 0;
 }
 
-static struct object *find_inode(struct supervisor *s, const struct stat *st)
+static struct object *find_inode(struct supervisor *s, dev_t dev, ino_t ino)
 {
-	list_for_each (l, bucket(s, st->st_dev, st->st_ino)) {
+	list_for_each (l, bucket(s, dev, ino)) {
 		struct object *object = list_entry(l, struct object, inode_link);
 
-		if (object->dev == st->st_dev && object->ino == st->st_ino)
+		if (object->dev == dev && object->ino == ino)
 			return object;
 	}
 	return NULL;
@@ -195,6 +195,18 @@ static void adopt(struct supervisor *s, struct object *object, const char *name,
 	proto_str_clean(object->name);
 }
 
+struct object *object_known(struct supervisor *s, dev_t dev, ino_t ino, bool writable,
+			    const char *name, const struct core_policy *policy)
+{
+	struct object *object = find_inode(s, dev, ino);
+
+	if (!object || object->anonymous || (writable && !object->writable))
+		return NULL;
+	object_ref(object);
+	adopt(s, object, name, policy);
+	return object;
+}
+
 /* Takes *fd over when it has a use for it. @policy: the export's, NULL without one. */
 int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
 	       const struct core_policy *policy, struct object **ret, struct refusal *refusal)
@@ -204,7 +216,7 @@ int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
 
 	if (fstat(*fd, &st) < 0)
 		return refuse_errno(refusal, PROTO_E_IO, errno, "the file can't be looked at");
-	object = find_inode(s, &st);
+	object = find_inode(s, st.st_dev, st.st_ino);
 	if (object) {
 		object_ref(object);
 	} else if (object_new(s, &st, name, supervisor_policy(s), false, &object) < 0) {

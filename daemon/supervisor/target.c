@@ -88,14 +88,23 @@ static int by_export(struct supervisor *s, struct client *client, const struct e
 	struct export_caller caller = caller_of(client);
 	char why[AUTHORITY_WHY_MAX];
 	struct authority_file file;
-	int r;
+	dev_t dev;
+	ino_t ino;
+	int r = 0;
 
-	r = export_open(export, rest, s->mounts, &caller, request->write, &file, why, sizeof(why));
-	if (r != 0)
-		return refuse_authority(refusal, r, why);
-	r = object_get(s, &file.fd, file.writable, request->name, &export->policy, &ret->object,
-		       refusal);
-	fd_close(file.fd);
+	/* a break writes nothing by itself */
+	if (export_same(export, rest, &caller, request->write, &dev, &ino))
+		ret->object = object_known(s, dev, ino, request->write && !request->open_end,
+					   request->name, &export->policy);
+	if (!ret->object) {
+		r = export_open(export, rest, s->mounts, &caller, request->write, &file, why,
+				sizeof(why));
+		if (r != 0)
+			return refuse_authority(refusal, r, why);
+		r = object_get(s, &file.fd, file.writable, request->name, &export->policy,
+			       &ret->object, refusal);
+		fd_close(file.fd);
+	}
 	ret->export_quota = s->export_quotas[export - s->config->exports];
 	ret->right = 1 + (uint64_t)(export - s->config->exports);
 	ret->hard = export->deny;

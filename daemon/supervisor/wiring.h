@@ -30,6 +30,9 @@ void client_space_lost(struct supervisor *s, uint64_t space);
 struct object *object_find(const struct supervisor *s, uint64_t id);
 int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
 	       const struct core_policy *policy, struct object **ret, struct refusal *refusal);
+/* One that is open, for writing if @writable; a reference, or NULL. */
+struct object *object_known(struct supervisor *s, dev_t dev, ino_t ino, bool writable,
+			    const char *name, const struct core_policy *policy);
 int object_create(struct supervisor *s, struct client *client, uint64_t size,
 		  struct object **ret, struct refusal *refusal);
 void object_ref(struct object *object);

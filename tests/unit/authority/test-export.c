@@ -381,6 +381,39 @@ START_TEST(rules_come_before_files)
 }
 END_TEST
 
+START_TEST(the_same_file_need_not_be_judged_again)
+{
+	static struct export_grant one[] = { { { EXPORT_UID, 6 }, 0, 4096 } };
+	struct export export = {
+		.name = (char *)"x",
+		.path = (char *)in("secret"),
+		.read = one,
+		.n_read = 1,
+	};
+	struct stat st;
+	dev_t dev;
+	ino_t ino;
+
+	ck_assert_int_eq(stat(in("secret"), &st), 0);
+	ck_assert(export_same(&export, NULL, CALLER(6, 1), false, &dev, &ino));
+	ck_assert(dev == st.st_dev && ino == st.st_ino);
+	ck_assert(!export_same(&export, NULL, CALLER(6, 1), true, &dev, &ino));
+	ck_assert(!export_same(&export, NULL, CALLER(5, 6), false, &dev, &ino));
+	ck_assert(!export_same(&export, "", CALLER(6, 1), false, &dev, &ino));
+	ck_assert(export_same(&export, NULL, CALLER(0, 0), true, &dev, &ino));
+
+	ck_assert_int_eq(rename(in("secret"), in("old")), 0);
+	ck_assert(!export_same(&export, NULL, CALLER(6, 1), false, &dev, &ino));
+	ck_assert_int_eq(symlink(in("old"), in("secret")), 0);
+	ck_assert(!export_same(&export, NULL, CALLER(6, 1), false, &dev, &ino));
+	ck_assert_int_eq(unlink(in("secret")), 0);
+	ck_assert_int_eq(mkdir(in("secret"), 0700), 0);
+	ck_assert(!export_same(&export, NULL, CALLER(6, 1), false, &dev, &ino));
+	export.directory = true;
+	ck_assert(!export_same(&export, "x", CALLER(6, 1), false, &dev, &ino));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("export");
@@ -401,6 +434,7 @@ int main(void)
 	tcase_add_checked_fixture(files_case, setup, teardown);
 	tcase_add_test(files_case, a_file);
 	tcase_add_test(files_case, root_needs_no_rule);
+	tcase_add_test(files_case, the_same_file_need_not_be_judged_again);
 	/* Debian 12's valgrind does not know openat2(2) */
 	if (!strstr(preload ? preload : "", "vgpreload")) {
 		tcase_add_test(files_case, below_a_directory);
