@@ -72,7 +72,7 @@ int refuse_core(struct refusal *refusal, int error)
 		  "this session was asked for the range itself, and has not answered" },
 		{ CORE_E_RETURN_CONFLICT, PROTO_E_RETURN_CONFLICT,
 		  "this session was asked for the range itself, and has not returned it" },
-		{ CORE_E_TRY_LATER, PROTO_E_TRY_LATER, "in the way for now" },
+		{ CORE_E_TRY_LATER, PROTO_E_TRY_LATER, "try again later" },
 		{ CORE_E_TIMED_OUT, PROTO_E_TIMED_OUT, "the time to wait went by" },
 		{ CORE_E_UNBOUNDED, PROTO_E_UNBOUNDED,
 		  "the max_io_ms of this session is over the hard limit of the object" },

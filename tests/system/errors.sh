@@ -47,6 +47,16 @@ a = b'; do
 	[ "$status" != 0 ] || fail "accepted: $bad"
 	grep -qE 'bad.conf:[0-9]+|bad.conf' <<<"$text" || fail "no file and line: $text"
 done
+# by file, line and key, with what would be right
+bad_config() {
+	printf '%s\n' "$1" >"$dir/bad.conf"
+	"$top_builddir/mapseald" --socket "$dir/other" --config "$dir/bad.conf" 2>"$dir/text" && fail "accepted: $1"
+	grep -qF "$2" "$dir/text" || fail "$(cat "$dir/text") does not say $2"
+}
+bad_config $'[export x]\npath = /etc/passwd\nreed = *' 'bad.conf:3: reed: no such key in [export]; allowed are path, directory, read, '
+bad_config $'[quota]\nmax-seals = 0' 'bad.conf:2: max-seals = 0: out of bounds; 1 to 16777216 are allowed'
+bad_config '[what]' 'bad.conf:1: [what]: no such section; [daemon], [quota], '
+bad_config $'[export x]\npath = /a\nread = bob-nobody-knows' 'bad.conf:3: read = bob-nobody-knows: there is no user'
 status=0
 "$top_builddir/mapseald" --frob 2>"$dir/text" || status=$?
 [ "$status" = 2 ] || fail "mapseald --frob: $status"

@@ -29,6 +29,7 @@ system_programs = \
 	%D%/descriptor-proof \
 	%D%/directory-export \
 	%D%/enter-holds-recall \
+	%D%/error-texts \
 	%D%/export-deadlines \
 	%D%/foreign-read \
 	%D%/fork-while-holding \
@@ -81,6 +82,7 @@ tests_system_denied_LDADD = %D%/librig.la
 tests_system_descriptor_proof_LDADD = %D%/librig.la
 tests_system_directory_export_LDADD = %D%/librig.la
 tests_system_enter_holds_recall_LDADD = %D%/librig.la
+tests_system_error_texts_LDADD = %D%/librig.la
 tests_system_export_deadlines_LDADD = %D%/librig.la
 tests_system_foreign_read_LDADD = %D%/librig.la
 tests_system_fork_while_holding_LDADD = %D%/librig.la
