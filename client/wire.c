@@ -281,37 +281,31 @@ static void take_reply(struct wire *w, struct wire_frame *frame, enum proto_dire
 		send_backlog(w);
 }
 
-/* Reads one frame. 0, -EAGAIN, or -ECONNRESET. */
-static int take_frame(struct wire *w)
+/* One message, which came with @fds if it is the last of its frame. 0, or -ECONNRESET. */
+static int take_message(struct wire *w, const unsigned char *bytes, size_t size, bool last,
+			struct fdlist *fds)
 {
-	_cleanup_(wire_frame_freep) struct wire_frame *frame = NULL;
+	_cleanup_(wire_frame_freep) struct wire_frame *frame = malloc(sizeof(*frame) + size);
 	const struct proto_description *description;
 	struct proto_fault fault;
-	struct fdlist fds;
-	size_t size;
-	int r;
 
-	fdlist_init(&fds);
-	r = proto_frame_recv(w->socket, w->buffer, &size, &fds, MSG_DONTWAIT);
-	if (r == -EAGAIN)
-		return r;
-	if (r < 0 || size == 0) {
-		wire_hang_up(w, r < 0 ? -r : ECONNRESET);
-		return -ECONNRESET;
-	}
-	/* FDS_LOST is not told apart: a frame without its descriptors is malformed. */
-	frame = malloc(sizeof(*frame) + (size > PROTO_FRAME_MAX ? PROTO_FRAME_MAX : size));
-	if (!frame || size > PROTO_FRAME_MAX) {
-		fdlist_clear(&fds);
-		wire_hang_up(w, frame ? EBADMSG : ENOMEM);
+	if (!frame) {
+		wire_hang_up(w, ENOMEM);
 		return -ECONNRESET;
 	}
 	list_init(&frame->link);
-	frame->fds = fds;
-	memcpy(frame->bytes, w->buffer, size);
-	if (proto_decode(frame->bytes, size, fds.n, PROTO_REPLY, &frame->message, &fault)) {
+	fdlist_init(&frame->fds);
+	memcpy(frame->bytes, bytes, size);
+	/* FDS_LOST is not told apart: a frame without its descriptors is malformed. */
+	if (proto_decode(frame->bytes, size, last ? fds->n : 0, PROTO_REPLY, &frame->message,
+			 &fault) ||
+	    frame->message.more == last) {
 		wire_hang_up(w, EBADMSG);
 		return -ECONNRESET;
+	}
+	if (last) {
+		frame->fds = *fds;
+		fdlist_init(fds);
 	}
 	description = proto_describe(frame->message.type);
 	if (description->direction == PROTO_EVENT)
@@ -321,12 +315,39 @@ static int take_frame(struct wire *w)
 	return w->lost ? -ECONNRESET : 0;
 }
 
+static int take_frame(struct wire *w, const unsigned char *frame, size_t size, struct fdlist *fds)
+{
+	int r = 0;
+
+	if (size == 0 || size > PROTO_FRAME_MAX) {
+		wire_hang_up(w, size ? EBADMSG : ECONNRESET);
+		return -ECONNRESET;
+	}
+	for (size_t n; r == 0 && size > 0; frame += n, size -= n) {
+		n = proto_first(frame, size);
+		r = take_message(w, frame, n, n == size, fds);
+	}
+	return r;
+}
+
 int wire_pump(struct wire *w)
 {
+	size_t sizes[WIRE_AT_ONCE], n = WIRE_AT_ONCE;
+	struct fdlist fds[WIRE_AT_ONCE];
 	int r = w->lost ? -ECONNRESET : 0;
 
-	while (r == 0)
-		r = take_frame(w);
+	while (r == 0 && n == WIRE_AT_ONCE) {
+		r = proto_frame_recv_many(w->socket, w->buffers, sizes, fds, WIRE_AT_ONCE, &n);
+		if (r < 0 && r != -EAGAIN) {
+			wire_hang_up(w, -r);
+			r = -ECONNRESET;
+		}
+		for (size_t i = 0; i < n; i++) {
+			if (r == 0)
+				r = take_frame(w, w->buffers[i], sizes[i], &fds[i]);
+			fdlist_clear(&fds[i]);
+		}
+	}
 	return r == -EAGAIN ? 0 : r;
 }
 

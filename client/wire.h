@@ -13,7 +13,10 @@
 #include "util/cleanup.h"
 #include "util/list.h"
 
-/* A frame that was read; the strings of the message point into it. */
+/* Frames read by one system call. With room for two, one that comes alone is known to be the last. */
+#define WIRE_AT_ONCE 2
+
+/* A message that was read; the strings of the message point into it. */
 struct wire_frame {
 	struct list link;
 	struct fdlist fds;
@@ -58,7 +61,7 @@ struct wire {
 	bool lost;
 	int reason; /* why, positive errno */
 	struct wire_handlers handlers;
-	unsigned char buffer[PROTO_FRAME_MAX];
+	unsigned char buffers[WIRE_AT_ONCE][PROTO_FRAME_MAX];
 };
 
 /* Owns @socket from a success on. */

@@ -186,14 +186,14 @@ int proto_decode(const void *frame, size_t size, size_t n_fds, enum proto_direct
 	struct proto_message message = { 0 };
 	const uint8_t *bytes = frame;
 	struct reader reader;
-	unsigned int pad;
+	unsigned int more;
 	int code;
 
 	if (size < PROTO_HEADER)
 		return fault(ret_fault, PROTO_E_MALFORMED,
 			     "too short, %zu bytes: the header alone has %d", size, PROTO_HEADER);
 	message.type = (uint16_t)get_number(bytes, 2);
-	pad = (unsigned int)get_number(bytes + 2, 2);
+	more = (unsigned int)get_number(bytes + 2, 2);
 	message.serial = (uint32_t)get_number(bytes + 4, 4);
 	ret->type = message.type;
 	ret->serial = message.serial;
@@ -201,9 +201,10 @@ int proto_decode(const void *frame, size_t size, size_t n_fds, enum proto_direct
 	if (size > PROTO_FRAME_MAX)
 		return fault(ret_fault, PROTO_E_MALFORMED, "too long, %zu bytes: at most %d", size,
 			     PROTO_FRAME_MAX);
-	if (pad)
-		return fault(ret_fault, PROTO_E_MALFORMED, "header: 0x%04x instead of zero", pad);
 	d = proto_describe(message.type);
+	if (more && (!d || d->direction != PROTO_PART || more != size))
+		return fault(ret_fault, PROTO_E_MALFORMED, "header: 0x%04x instead of zero", more);
+	message.more = more;
 	if (!d)
 		return fault(ret_fault, PROTO_E_UNKNOWN_MESSAGE, "no message has the number %u",
 			     message.type);
@@ -250,7 +251,8 @@ int proto_encode(const struct proto_message *message, void *frame)
 	struct proto_fault unused;
 	uint8_t *at = frame;
 
-	if (!d || !serial_is_right(d, message->serial))
+	if (!d || !serial_is_right(d, message->serial) ||
+	    (message->more && d->direction != PROTO_PART))
 		return -EINVAL;
 	put_number(at, 2, message->type);
 	put_number(at + 2, 2, 0);
@@ -275,5 +277,21 @@ int proto_encode(const struct proto_message *message, void *frame)
 			at += size;
 		}
 	}
+	if (message->more)
+		proto_set_more(frame, (size_t)(at - (uint8_t *)frame));
 	return (int)(at - (uint8_t *)frame);
+}
+
+/* ---- frames of several ---- */
+
+size_t proto_first(const void *frame, size_t size)
+{
+	size_t more = size < PROTO_HEADER ? 0 : get_number((const uint8_t *)frame + 2, 2);
+
+	return more >= PROTO_HEADER && more < size ? more : size;
+}
+
+void proto_set_more(void *message, size_t size)
+{
+	put_number((uint8_t *)message + 2, 2, size);
 }

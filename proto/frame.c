@@ -96,3 +96,36 @@ int proto_frame_recv(int socket, void *frame, size_t *ret_size, struct fdlist *f
 	*ret_size = (size_t)n;
 	return proto_frame_parse_control(&header, fds);
 }
+
+int proto_frame_recv_many(int socket, unsigned char (*frames)[PROTO_FRAME_MAX], size_t *ret_sizes,
+			  struct fdlist *fds, size_t max, size_t *ret_n)
+{
+	char control[PROTO_RECV_MAX][PROTO_CONTROL_MAX] PROTO_CONTROL_ALIGNED;
+	struct mmsghdr headers[PROTO_RECV_MAX];
+	struct iovec iov[PROTO_RECV_MAX];
+	int n;
+
+	*ret_n = 0;
+	for (size_t i = 0; i < max; i++) {
+		iov[i] = (struct iovec){ .iov_base = frames[i], .iov_len = PROTO_FRAME_MAX };
+		headers[i].msg_hdr = (struct msghdr){
+			.msg_iov = &iov[i],
+			.msg_iovlen = 1,
+			.msg_control = control[i],
+			.msg_controllen = sizeof(control[i]),
+		};
+	}
+	do
+		n = recvmmsg(socket, headers, (unsigned int)max,
+			     MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC, NULL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		fdlist_init(&fds[i]);
+		proto_frame_parse_control(&headers[i].msg_hdr, &fds[i]);
+		ret_sizes[i] = headers[i].msg_len;
+	}
+	*ret_n = (size_t)n;
+	return 0;
+}

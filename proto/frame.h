@@ -46,6 +46,14 @@ int proto_frame_send(int socket, const void *frame, size_t size, const int *fds,
 int proto_frame_recv(int socket, void *frame, size_t *ret_size, struct fdlist *fds, int flags);
 
 /*
+ * The same for up to @max frames (at most PROTO_RECV_MAX) that are there, without waiting: *ret_n of
+ * them, fewer than @max if there are no more. Nothing to be had is -EAGAIN; *ret_n is 0 on failure.
+ */
+#define PROTO_RECV_MAX 4
+int proto_frame_recv_many(int socket, unsigned char (*frames)[PROTO_FRAME_MAX], size_t *ret_sizes,
+			  struct fdlist *fds, size_t max, size_t *ret_n);
+
+/*
  * Takes the descriptors out of a header that recvmsg has filled; @fds must be empty. Receive with
  * MSG_CMSG_CLOEXEC | MSG_TRUNC, the latter so that the result is the frame's true size, and call
  * this after every success, even of 0 bytes, or the descriptors leak. PROTO_FRAME_*.

@@ -6,11 +6,14 @@
  *
  * A frame is one SOCK_SEQPACKET message of at most PROTO_FRAME_MAX bytes, little-endian, packed:
  *
- *	u16 type   u16 zero   u32 serial   fields in the order of the table
+ *	u16 type   u16 more   u32 serial   fields in the order of the table
  *
  * U8 U16 U32 U64 I32 are what they say; STR is u16 n, then n bytes, then one NUL that n does not
  * count; at most PROTO_STR_MAX, no NUL and no control character inside, UTF-8. Descriptors travel
  * beside the frame in the order of the table's slots.
+ *
+ * A frame holds one message, and `more` is zero; but a PART may be followed by another message of the
+ * supervisor in the same frame, and then `more` is the size of the PART. Descriptors belong to the last.
  *
  * The codec allocates nothing and knows no socket. A decoded STR points into the frame.
  */
@@ -74,6 +77,7 @@ enum proto_type {
 
 struct proto_message {
 	uint16_t type;
+	bool more; /* another one follows in the frame */
 	uint32_t serial;
 	union {
 #define MSG(U, l, number, since, direction, summary) struct proto_##l l;
@@ -102,6 +106,12 @@ struct proto_fault {
  */
 int proto_decode(const void *frame, size_t size, size_t n_fds, enum proto_direction direction,
 		 struct proto_message *ret, struct proto_fault *ret_fault);
+
+/* How long the first message in @frame is, to be decoded on its own: @size unless others follow it. */
+size_t proto_first(const void *frame, size_t size);
+
+/* Says of the encoded PART @message, of @size bytes, that another message follows it. */
+void proto_set_more(void *message, size_t size);
 
 /*
  * Encodes into @frame of PROTO_FRAME_MAX bytes. The size; or -EINVAL for what proto_decode() would

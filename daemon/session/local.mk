@@ -6,5 +6,6 @@ daemon_session_libsession_la_SOURCES = \
 	%D%/quota.h %D%/quota.c \
 	%D%/closer.h %D%/closer.c \
 	%D%/outbox.h %D%/outbox.c \
+	%D%/parts.h %D%/parts.c \
 	%D%/session.h %D%/session.c \
 	%D%/listener.h %D%/listener.c

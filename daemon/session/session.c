@@ -10,7 +10,8 @@
  * control does the rest. What waits for *other* clients has a lower limit of its own, which the owner keeps, so a
  * stalled session waits for nothing but the supervisor.
  *
- * Sending is the outbox's (outbox.h). It is bounded: a client that lets it fill up is hung up on,
+ * Parts of an answer share frames: they are collected, for one session at a time, until the answer is
+ * complete. Sending is the outbox's (outbox.h). It is bounded: a client that lets it fill up is hung up on,
  * since anything else would be a promise to remember without end.
  *
  * Descriptors that the client passed, and the socket itself with all that may be queued in it, are closed
@@ -33,6 +34,7 @@
 #include <sys/epoll.h>
 
 #include "daemon/session/closer.h"
+#include "daemon/session/parts.h"
 #include "util/cleanup.h"
 
 #define DRAIN_MAX 1024	  /* frames read and thrown away when hanging up */
@@ -48,6 +50,8 @@ struct sessions {
 	struct closer *closer;
 	size_t n, n_unwelcome;
 	uint64_t last_id;
+	struct parts parts;
+	struct session *parts_of; /* whose those are, NULL: nobody's */
 };
 
 /* A session that is over but for what it owes. */
@@ -58,6 +62,7 @@ struct debtor {
 };
 
 static void receive(struct session *session);
+static void send_parts(struct sessions *sessions);
 
 /* ---- over ------------------------------------------------------------------------------- */
 
@@ -66,6 +71,8 @@ void session_hang_up(struct session *session)
 	if (session->hung_up)
 		return;
 	session->hung_up = true;
+	if (session->sessions->parts_of == session)
+		session->sessions->parts_of = NULL;
 	outbox_stop(&session->outbox);
 	/* at once, so that hanging up and connecting again is not refused for the session just left */
 	quota_refund(&session->charge);
@@ -151,6 +158,7 @@ size_t sessions_reap(struct sessions *sessions)
 {
 	size_t told = 0;
 
+	send_parts(sessions);
 	list_for_each (l, &sessions->debtors) {
 		struct debtor *debtor = list_entry(l, struct debtor, link);
 
@@ -196,22 +204,69 @@ static void moved(struct outbox *box, int result)
 		receive(session);
 }
 
+static void send_frame(struct session *session, const char *frame, size_t size, int fd, bool bulk)
+{
+	if (!bulk && session->outbox.n_owed > session->sessions->limits.max_queue) {
+		session_hang_up(session);
+		fd_close(fd);
+	} else if (outbox_send(&session->outbox, frame, size, fd, bulk) < 0) {
+		session_hang_up(session);
+	}
+}
+
+/* What was collected goes out. */
+static void send_parts(struct sessions *sessions)
+{
+	struct session *session = sessions->parts_of;
+
+	sessions->parts_of = NULL;
+	if (session)
+		send_frame(session, sessions->parts.frame, sessions->parts.size, -1, true);
+}
+
+static void collect_part(struct session *session, const char *message, size_t size)
+{
+	struct sessions *sessions = session->sessions;
+
+	if (sessions->parts_of == session && parts_add(&sessions->parts, message, size))
+		return;
+	send_parts(sessions);
+	if (session->hung_up)
+		return;
+	parts_begin(&sessions->parts, message, size);
+	sessions->parts_of = session;
+}
+
 static void send_message(struct session *session, uint32_t serial, struct proto_message *message,
 			 int fd, bool bulk)
 {
-	const struct outbox *box = &session->outbox;
+	struct sessions *sessions = session->sessions;
 	char frame[PROTO_FRAME_MAX];
 	int size;
 
 	message->serial = serial;
 	size = session->hung_up ? 0 : proto_encode(message, frame);
-	/* what can't be encoded was made here, of what others chose; its reader can't go on */
-	if (size <= 0 || (!bulk && box->n_owed > session->sessions->limits.max_queue)) {
+	if (size <= 0) {
+		/* what can't be encoded was made here, of what others chose; its reader can't go on */
 		session_hang_up(session);
 		fd_close(fd);
-	} else if (outbox_send(&session->outbox, frame, (size_t)size, fd, bulk) < 0) {
-		session_hang_up(session);
+		return;
 	}
+	if (bulk) {
+		collect_part(session, frame, (size_t)size);
+		return;
+	}
+	if (sessions->parts_of == session) {
+		bool added = fd < 0 && parts_add(&sessions->parts, frame, (size_t)size);
+
+		send_parts(sessions);
+		if (added)
+			return;
+	}
+	if (session->hung_up)
+		fd_close(fd);
+	else
+		send_frame(session, frame, (size_t)size, fd, false);
 }
 
 void session_reply(struct session *session, uint32_t serial, struct proto_message *message, int fd)

@@ -266,7 +266,8 @@ static void remember(struct client_end *end, const struct proto_message *m, stru
 	}
 }
 
-static void take(struct client_end *end, const uint8_t *frame, size_t size, struct fdlist *fds)
+static void take(struct client_end *end, const uint8_t *frame, size_t size, bool more,
+		 struct fdlist *fds)
 {
 	const struct proto_description *d;
 	struct proto_message message;
@@ -279,6 +280,7 @@ static void take(struct client_end *end, const uint8_t *frame, size_t size, stru
 	if (r != 0)
 		fprintf(stderr, "%s\n", fault.text);
 	promise(r == 0);
+	promise(message.more == more);
 	d = proto_describe(message.type);
 	if (d->direction == PROTO_EVENT) {
 		promise(message.serial == 0);
@@ -295,17 +297,21 @@ static void take(struct client_end *end, const uint8_t *frame, size_t size, stru
 void end_read(struct client_end *end)
 {
 	uint8_t frame[PROTO_FRAME_MAX];
-	struct fdlist fds;
+	struct fdlist fds, none;
 	size_t size;
 	int r;
 
+	fdlist_init(&none);
 	fdlist_init(&fds);
 	while (end->socket >= 0) {
 		r = proto_frame_recv(end->socket, frame, &size, &fds, MSG_DONTWAIT);
 		if (r < 0 || size == 0)
 			break;
 		promise(size <= sizeof(frame));
-		take(end, frame, size, &fds);
+		for (size_t at = 0, n; at < size; at += n) {
+			n = proto_first(frame + at, size - at);
+			take(end, frame + at, n, at + n < size, at + n < size ? &none : &fds);
+		}
 		fdlist_clear(&fds);
 	}
 	fdlist_clear(&fds);

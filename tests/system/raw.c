@@ -54,13 +54,19 @@ unsigned int raw_receive(struct raw *raw)
 	int r;
 
 	fdlist_init(&fds);
-	r = proto_frame_recv(raw->socket, raw->frame, &size, &fds, 0);
-	if (r == -ECONNRESET || r == -EPIPE || (r == 0 && size == 0))
-		return 0;
-	expect_eq(r, 0);
-	r = proto_decode(raw->frame, size, fds.n, PROTO_REPLY, &raw->answer, &fault);
+	if (!raw->left) {
+		r = proto_frame_recv(raw->socket, raw->frame, &raw->left, &fds, 0);
+		if (r == -ECONNRESET || r == -EPIPE || (r == 0 && raw->left == 0))
+			return 0;
+		expect_eq(r, 0);
+		raw->next = raw->frame;
+	}
+	size = proto_first(raw->next, raw->left);
+	r = proto_decode(raw->next, size, fds.n, PROTO_REPLY, &raw->answer, &fault);
 	if (r != 0)
 		expect_failed(__FILE__, __LINE__, "undecodable answer: %s", fault.text);
+	raw->next += size;
+	raw->left -= size;
 	for (size_t i = 0; i < PROTO_FDS_MAX; i++)
 		raw->fds[i] = fdlist_take(&fds, i);
 	fdlist_clear(&fds);

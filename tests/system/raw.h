@@ -14,6 +14,8 @@ struct raw {
 	int fds[PROTO_FDS_MAX]; /* of the last answer; -1: none */
 	struct proto_message answer;
 	unsigned char frame[PROTO_FRAME_MAX];
+	const unsigned char *next; /* what is left of it */
+	size_t left;
 };
 
 /* Connects to $MAPSEAL_SOCKET without saying anything. */

@@ -98,11 +98,15 @@ void peer_expect_end(struct peer *peer)
 
 static void send_frame(struct peer *peer, const struct proto_message *message, const int *fd)
 {
-	unsigned char frame[PROTO_FRAME_MAX];
-	int n = proto_encode(message, frame);
+	int n = proto_encode(message, peer->out + peer->n_out);
 
 	ck_assert_int_gt(n, 0);
-	ck_assert_int_eq(proto_frame_send(peer->socket, frame, (size_t)n, fd, fd ? 1 : 0, 0), 0);
+	peer->n_out += (size_t)n;
+	if (message->more)
+		return;
+	ck_assert_int_eq(proto_frame_send(peer->socket, peer->out, peer->n_out, fd, fd ? 1 : 0, 0),
+			 0);
+	peer->n_out = 0;
 }
 
 void peer_send(struct peer *peer, struct proto_message message)

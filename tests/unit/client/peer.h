@@ -29,6 +29,9 @@ struct peer {
 	struct proto_message message;
 	struct fdlist fds;
 	unsigned char frame[PROTO_FRAME_MAX];
+	/* messages that say that there are more are sent with the next one */
+	unsigned char out[PROTO_FRAME_MAX];
+	size_t n_out;
 };
 
 /* Listens in a new directory and runs @script, which begins with the accepted connection. */

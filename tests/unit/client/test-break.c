@@ -11,9 +11,12 @@
 
 static struct peer peer;
 
+static bool one_frame;
+
 static void send_line(struct peer *p, uint64_t seal, unsigned int answer, unsigned int result)
 {
 	peer_reply(p, (struct proto_message){ .type = PROTO_BREAK_HOLDER,
+					      .more = one_frame,
 					      .break_holder = { .seal = seal,
 								.pid = 100,
 								.uid = 7,
@@ -64,8 +67,9 @@ START_TEST(test_hold)
 	struct mapseal_break *b = NULL;
 	struct mapseal *m;
 
+	one_frame = _i & 2;
 	peer_start(&peer, script_break);
-	m = peer_connect(&peer, _i ? MAPSEAL_THREAD : 0, NULL, NULL);
+	m = peer_connect(&peer, _i & 1 ? MAPSEAL_THREAD : 0, NULL, NULL);
 	ck_assert_int_eq(begin_break(m, MAPSEAL_BREAK_HOLD, &b), 0);
 	ck_assert_uint_eq(mapseal_break_token(b), 4242);
 	ck_assert_uint_eq(mapseal_break_id(b), 9);
@@ -349,7 +353,7 @@ int main(void)
 {
 	TCase *tc = tcase_create("break");
 
-	tcase_add_loop_test(tc, test_hold, 0, 2);
+	tcase_add_loop_test(tc, test_hold, 0, 4);
 	tcase_add_test(tc, test_bad_ends);
 	tcase_add_test(tc, test_expired);
 	tcase_add_loop_test(tc, test_lists, 0, 2);

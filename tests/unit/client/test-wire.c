@@ -107,6 +107,22 @@ static void script_wrong_serial(struct peer *p)
 	peer_expect_end(p);
 }
 
+static void script_nothing_follows(struct peer *p)
+{
+	struct proto_message part = { .type = PROTO_LIST_SEAL, .more = true };
+	unsigned char frame[PROTO_FRAME_MAX];
+	int n;
+
+	peer_expect(p, PROTO_HELLO);
+	part.serial = p->message.serial;
+	part.list_seal.mode = PROTO_MODE_READ;
+	part.list_seal.kind = PROTO_KIND_WINDOW;
+	n = proto_encode(&part, frame);
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_eq(proto_frame_send(p->socket, frame, (size_t)n, NULL, 0, 0), 0);
+	peer_expect_end(p);
+}
+
 static void script_hang_up(struct peer *p)
 {
 	peer_expect(p, PROTO_HELLO);
@@ -118,6 +134,7 @@ START_TEST(test_bad_supervisors)
 		script_garbage,
 		script_wrong_reply,
 		script_wrong_serial,
+		script_nothing_follows,
 		script_hang_up,
 	};
 	struct mapseal *m = NULL;
@@ -328,7 +345,7 @@ int main(void)
 	tcase_add_test(tc, test_hello_and_close);
 	tcase_add_test(tc, test_refusal_is_told_verbatim);
 	tcase_add_test(tc, test_nobody_there);
-	tcase_add_loop_test(tc, test_bad_supervisors, 0, 4);
+	tcase_add_loop_test(tc, test_bad_supervisors, 0, 5);
 	tcase_add_test(tc, test_recall_right_after_the_grant);
 	tcase_add_loop_test(tc, test_hang_up_wakes_everybody, 0, 2);
 	tcase_add_loop_test(tc, test_replies_find_their_thread, 0, 2);

@@ -42,6 +42,35 @@ START_TEST(bytes_of_a_frame)
 }
 END_TEST
 
+START_TEST(several_in_a_frame)
+{
+	struct proto_message m, got;
+	struct proto_fault fault;
+
+	for_each_message(d) {
+		size_t size = make(d, &m);
+		bool part = d->direction == PROTO_PART;
+
+		ck_assert_uint_eq(proto_first(frame, size), size);
+		proto_set_more(frame, size);
+		ck_assert_uint_eq(proto_first(frame, size), size);
+		ck_assert_uint_eq(proto_first(frame, size + 1), size);
+		if (proto_decode(frame, size, d->n_required, d->direction, &got, &fault)) {
+			ck_assert_msg(!part, "%s: %s", d->name, fault.text);
+			continue;
+		}
+		ck_assert_msg(part && got.more, "%s", d->name);
+		ck_assert_int_eq(proto_encode(&got, frame), (int)size);
+		ck_assert_uint_eq(proto_first(frame, size + PROTO_HEADER), size);
+		m.more = true;
+		ck_assert_int_eq(proto_encode(&m, frame), (int)size);
+	}
+	ck_assert_uint_eq(proto_first("\x01\0\x07\0\0\0\0\0", 8), 8);
+	ck_assert_uint_eq(proto_first("\x01\0\x01", 3), 3);
+	ck_assert_uint_eq(proto_first("", 0), 0);
+}
+END_TEST
+
 START_TEST(round_trip)
 {
 	struct proto_message sent, got;
@@ -143,6 +172,7 @@ END_TEST
 static void add_tests(TCase *tc)
 {
 	tcase_add_test(tc, bytes_of_a_frame);
+	tcase_add_test(tc, several_in_a_frame);
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, longest_strings_fit);
 	tcase_add_test(tc, null_is_the_empty_string);

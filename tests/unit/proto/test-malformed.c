@@ -68,6 +68,9 @@ START_TEST(pad_is_zero)
 		for (unsigned int bit = 0; bit < 16; bit++) {
 			size_t size = make(d, &m);
 
+			/* that would be the size of a part that is not the last */
+			if (d->direction == PROTO_PART && size == 1u << bit)
+				continue;
 			frame[2 + bit / 8] = (uint8_t)(1 << bit % 8);
 			refused(size, d->n_required, d->direction, true, PROTO_E_MALFORMED,
 				"header: 0x%04x instead of zero", 1u << bit);
