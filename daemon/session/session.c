@@ -347,6 +347,19 @@ static bool negotiate(struct session *session, const struct proto_message *messa
 	return true;
 }
 
+/* Who came one too many is judged when it asks: the end of one session and the beginning of the next are heard
+ * from two sockets, in any order. */
+static bool is_welcome(struct session *session)
+{
+	if (list_empty(&session->unwelcome_link))
+		return true;
+	if (quota_charge(session->user, QUOTA_SESSIONS, 1, &session->charge) != 0)
+		return false;
+	list_unlink(&session->unwelcome_link);
+	session->sessions->n_unwelcome--;
+	return true;
+}
+
 static void turn_away(struct session *session, uint32_t serial)
 {
 	session_refuse(session, serial, PROTO_E_QUOTA,
@@ -370,7 +383,7 @@ static void handle(struct session *session, size_t size, struct fdlist *fds, boo
 			       "the supervisor can't hold the descriptor");
 	else if (r != 0)
 		session_refuse(session, message.serial, fault.code, "%s", fault.text);
-	else if (!list_empty(&session->unwelcome_link))
+	else if (!is_welcome(session))
 		turn_away(session, message.serial);
 	else if (negotiate(session, &message))
 		ops->request(session, &message, fds, ops->data);

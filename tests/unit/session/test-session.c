@@ -464,6 +464,21 @@ START_TEST(too_many_sessions)
 }
 END_TEST
 
+START_TEST(room_by_the_time_it_asks)
+{
+	int second = connect_one(), third = connect_one(), keep = client;
+
+	close(second);
+	settle();
+	client = third;
+	hello();
+	settle();
+	ck_assert_uint_eq(n_requests, 1);
+	close(client);
+	client = keep;
+}
+END_TEST
+
 START_TEST(client_hangs_up)
 {
 	/* what it said before is still heard, as long as nothing has to be sent to it */
@@ -498,6 +513,7 @@ int main(void)
 	tcase_add_test(tc, parts_wait_and_stop_reading);
 	tcase_add_test(tc, descriptors_are_closed_when_not_sent);
 	tcase_add_test(tc, too_many_sessions);
+	tcase_add_test(tc, room_by_the_time_it_asks);
 	tcase_add_test(tc, client_hangs_up);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
