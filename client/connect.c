@@ -27,7 +27,7 @@
 
 int connection_check(const struct mapseal *m)
 {
-	if (m->pid == getpid())
+	if (m->pid == fork_self())
 		return 0;
 	return error_plain(ECHILD, "The connection belongs to the parent process");
 }
@@ -265,7 +265,7 @@ struct mapseal *mapseal_close(struct mapseal *m)
 {
 	if (!m)
 		return NULL;
-	if (m->pid != getpid()) {
+	if (m->pid != fork_self()) {
 		fork_remove(m);
 		return free_connection(m, true);
 	}

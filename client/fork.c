@@ -5,7 +5,8 @@
  *
  * A child has copies of everything but the windows, and may use nothing of it: every call compares
  * the connection's pid with its own. mapseal_enter() makes no call, so the gates are closed in the
- * child, which sends it the slow way, where there is such a comparison.
+ * child, which sends it the slow way, where there is such a comparison. The pid is remembered in a page
+ * that the kernel empties in a child (MADV_WIPEONFORK), however that was made.
  *
  * For that the locks have to be free in the child: they are all taken before the fork, in the order
  * list of connections, connections, threads, which no other code takes in any other order.
@@ -15,6 +16,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "client/connection.h"
 #include "client/error.h"
@@ -25,6 +28,7 @@ static struct list connections = LIST_INIT(connections);
 static pthread_mutex_t connections_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int once_error;
+static pid_t *self; /* NULL: it is asked for each time */
 
 static void prepare(void)
 {
@@ -61,7 +65,28 @@ static void child(void)
 
 static void set_up(void)
 {
+	size_t size = connection_page();
+	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
 	once_error = pthread_atfork(prepare, parent, child);
+	if (page == MAP_FAILED)
+		return;
+	if (madvise(page, size, MADV_WIPEONFORK) == 0)
+		self = page;
+	else
+		munmap(page, size);
+}
+
+pid_t fork_self(void)
+{
+	pid_t pid = self ? __atomic_load_n(self, __ATOMIC_RELAXED) : 0;
+
+	if (pid)
+		return pid;
+	pid = getpid();
+	if (self)
+		__atomic_store_n(self, pid, __ATOMIC_RELAXED);
+	return pid;
 }
 
 int fork_add(struct mapseal *m)

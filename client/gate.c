@@ -21,6 +21,11 @@
  * first enter, its end, and a scan; signals are blocked meanwhile, so that a signal handler may
  * enter too. For its sake a thread takes its place (depth) before it announces anything there. A
  * gate never decides whether it is open: that is for the seal it belongs to.
+ *
+ * A process in which no thread has ever entered is spared all that. A thread's first enter counts it
+ * before it looks whether the gate is closed, and a recall closes before it looks at the count, both in
+ * the one order of sequentially consistent accesses: either the recall counts the thread, or the
+ * thread sees the closed gate.
  */
 
 #include "client/gate.h"
@@ -36,6 +41,7 @@
 #include <unistd.h>
 
 #include "client/error.h"
+#include "client/fork.h"
 #include "util/list.h"
 
 /* A thread that has entered once, on the list of all of them. */
@@ -50,6 +56,7 @@ __thread struct mapseal_self mapseal_self __attribute__((__tls_model__("initial-
 
 static __thread struct gate_thread thread;
 static struct list threads = LIST_INIT(threads);
+static uint32_t n_threads; /* on the list */
 static pthread_mutex_t threads_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t threads_key;
 static int threads_key_error;
@@ -109,6 +116,7 @@ static void forget_thread(void *data)
 	}
 	self->depth = 0;
 	self->ready = 0;
+	__atomic_sub_fetch(&n_threads, 1, __ATOMIC_SEQ_CST);
 	unlock_threads(&saved);
 	for (uint32_t i = 0; i < depth; i++)
 		if (inside[i])
@@ -158,8 +166,15 @@ void gate_unwatch(struct gate *gate)
 	__atomic_sub_fetch(&gate->watched, 1, __ATOMIC_SEQ_CST);
 }
 
+static bool nobody_entered(void)
+{
+	return __atomic_load_n(&n_threads, __ATOMIC_SEQ_CST) == 0;
+}
+
 void gate_barrier(void)
 {
+	if (nobody_entered())
+		return;
 	if (!__atomic_load_n(&global_barrier, __ATOMIC_RELAXED) &&
 	    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0)
 		return;
@@ -181,6 +196,8 @@ bool gate_inside(const struct gate *gate)
 	bool inside = false;
 	sigset_t saved;
 
+	if (nobody_entered())
+		return false;
 	lock_threads(&saved);
 	list_for_each(l, &threads)
 		inside |= announces(list_entry(l, struct gate_thread, link)->self, gate);
@@ -220,6 +237,7 @@ static int join_threads(struct mapseal_self *self)
 	if (r == 0 && !self->ready) {
 		thread.self = self;
 		list_append(&threads, &thread.link);
+		__atomic_add_fetch(&n_threads, 1, __ATOMIC_SEQ_CST);
 		self->ready = 1;
 	}
 	unlock_threads(&saved);
@@ -232,7 +250,7 @@ int mapseal_enter_slow(struct mapseal_seal *seal)
 	struct mapseal_self *self = &mapseal_self;
 	uint32_t depth = self->depth;
 
-	if (gate->pid != getpid())
+	if (gate->pid != fork_self())
 		return error_plain(ECHILD, "The seal belongs to the parent process");
 	if (!self->ready && join_threads(self))
 		return error_plain(ENOMEM, "No room to note the end of this thread");
@@ -284,5 +302,6 @@ void gate_fork_child(void)
 	list_init(&threads);
 	if (mapseal_self.ready)
 		list_append(&threads, &thread.link);
+	__atomic_store_n(&n_threads, mapseal_self.ready ? 1 : 0, __ATOMIC_SEQ_CST);
 	gate_fork_parent();
 }
