@@ -15,6 +15,7 @@ daemon_libsupervisor_la_SOURCES = \
 	%D%/supervisor/log.c \
 	%D%/supervisor/objects.c \
 	%D%/supervisor/pending.c \
+	%D%/supervisor/pressure.c \
 	%D%/supervisor/quarantine.c \
 	%D%/supervisor/refuse.c \
 	%D%/supervisor/request-acquire.c \

@@ -324,7 +324,8 @@ enum mapseal_event_type {
 	MAPSEAL_EVENT_PARKED,	 /* seal, fence: fenced, to be granted again */
 	MAPSEAL_EVENT_REGRANTED, /* seal: in force again; object size may have changed */
 	MAPSEAL_EVENT_RETURNED,	 /* seal, offset, length: the agent returned what was recalled */
-	MAPSEAL_EVENT_RECALL_ANY, /* keep: return seals of your choice until this many are left */
+	MAPSEAL_EVENT_RECALL_ANY, /* keep: return seals of your choice until this many are left;
+				   * else the oldest are recalled, after deadline_ms */
 	MAPSEAL_EVENT_AVAIL,	 /* object id, offset, length: ask again now */
 	MAPSEAL_EVENT_BREAK_EXPIRED, /* brk: the longest hold was reached, nothing is held */
 	/* The supervisor is gone. Threads that touch a window wait until the application has its

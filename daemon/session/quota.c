@@ -111,13 +111,22 @@ struct quota_charge quota_charge_take(struct quota_charge *charge)
 	return taken;
 }
 
+static void take_back(struct quota_user *user, enum quota_kind kind, uint64_t amount)
+{
+	uint64_t max = user->quota->limits.max[kind];
+
+	user->used[kind] -= amount;
+	if (user->used[kind] <= max - max / 4)
+		user->is_short[kind] = false;
+}
+
 void quota_refund(struct quota_charge *charge)
 {
 	struct quota_charge taken = quota_charge_take(charge);
 
 	if (!taken.user)
 		return;
-	taken.user->used[taken.kind] -= taken.amount;
+	take_back(taken.user, taken.kind, taken.amount);
 	quota_user_put(taken.user);
 }
 
@@ -128,7 +137,7 @@ void quota_refund_part(struct quota_charge *charge, uint64_t amount)
 	if (amount > charge->amount)
 		amount = charge->amount;
 	charge->amount -= amount;
-	charge->user->used[charge->kind] -= amount;
+	take_back(charge->user, charge->kind, amount);
 }
 
 uint64_t quota_used(const struct quota_user *user, enum quota_kind kind)
@@ -141,11 +150,12 @@ uint64_t quota_limit(const struct quota_user *user, enum quota_kind kind)
 	return user->quota->limits.max[kind];
 }
 
-bool quota_is_short(struct quota_user *user, enum quota_kind kind)
+bool quota_became_short(struct quota_user *user, enum quota_kind kind)
 {
 	uint64_t max = user->quota->limits.max[kind];
-	uint64_t mark = user->is_short[kind] ? max / 8 * 6 : max / 8 * 7;
+	bool before = user->is_short[kind];
 
-	user->is_short[kind] = user->used[kind] > mark;
-	return user->is_short[kind];
+	if (user->used[kind] > max - max / 8)
+		user->is_short[kind] = true;
+	return user->is_short[kind] && !before;
 }

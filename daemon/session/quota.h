@@ -63,5 +63,5 @@ void quota_refund_part(struct quota_charge *charge, uint64_t amount);
 uint64_t quota_used(const struct quota_user *user, enum quota_kind kind);
 uint64_t quota_limit(const struct quota_user *user, enum quota_kind kind);
 
-/* Whether little is left: 7/8 of the limit are used, and not whether that is still so at 6/8. */
-bool quota_is_short(struct quota_user *user, enum quota_kind kind);
+/* Whether little is left, less than 1/8 of the limit; true once, and again only after there was 1/4 in between. */
+bool quota_became_short(struct quota_user *user, enum quota_kind kind);

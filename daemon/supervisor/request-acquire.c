@@ -93,27 +93,6 @@ static int charge(struct client *client, struct quota *export_quota, struct pend
 	return r;
 }
 
-/* Before the limit is reached: what nobody looks at goes first, then the client is asked to choose. */
-static void relieve(struct supervisor *s, struct client *client)
-{
-	struct pager_job job = {
-		.type = PAGER_DROP_CLEAN,
-		.value = quota_limit(client->user, QUOTA_WINDOW_BYTES) / 8,
-		.fd = -1,
-	};
-	bool bytes = quota_is_short(client->user, QUOTA_WINDOW_BYTES);
-	bool seals = quota_is_short(client->user, QUOTA_SEALS);
-	bool was_short = client->short_of_quota;
-
-	client->short_of_quota = bytes || seals;
-	if (!client->short_of_quota || was_short)
-		return;
-	job_submit(s, &(struct job){ 0 }, &job);
-	if (client->n_seals >= 4)
-		core_recall_any(s->core, client->node.id,
-				(uint32_t)(client->n_seals - client->n_seals / 4), loop_now());
-}
-
 static void refuse_unbounded(const struct client *client, const struct object *object,
 			     struct refusal *refusal)
 {
@@ -185,7 +164,7 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 		return;
 	}
 	pending_start(s, pending, request);
-	relieve(s, client);
+	pressure_quota(s, client);
 }
 
 /* The session has proved access to the object, so it may know who is in the way. */

@@ -70,6 +70,7 @@ static void done(struct supervisor *s, struct job *job, struct pager_event *even
 		break;
 	case PAGER_DROP_CLEAN:
 		supervisor_alive(s, job);
+		pressure_relieved(s, job, event->value);
 		break;
 	case PAGER_SPACE_CLOSE:
 	case PAGER_OBJECT_OPEN:

@@ -46,8 +46,8 @@ struct supervisor {
 	struct mounts *mounts;
 	struct sessions *sessions;
 	struct listener *listener;
-	struct loop_poll pager_poll, signal_poll;
-	int signal_fd;
+	struct loop_poll pager_poll, signal_poll, pressure_poll;
+	int signal_fd, pressure_fd;
 
 	struct idmap clients;	/* by holder id */
 	struct idmap pending;	/* by the core's request id */
@@ -84,7 +84,7 @@ struct client {
 	uint64_t process;
 	uint32_t max_io_ms; /* declared */
 	enum space_state space;
-	bool kernel_faults, short_of_quota;
+	bool kernel_faults;
 	struct list windows, pending, proofs;
 	struct list objects; /* anonymous ones it created */
 	size_t n_waiting, n_seals;
@@ -173,6 +173,8 @@ struct seal {
 	uint32_t return_serial;
 };
 
+enum pressure { PRESSURE_NONE, PRESSURE_QUOTA, PRESSURE_MEMORY };
+
 struct job {
 	struct idmap_node node;
 	enum pager_job_type type;
@@ -183,6 +185,9 @@ struct job {
 	uint32_t serial; /* of the request that waits for it */
 	uint32_t seq;	 /* of the seal, for its answer */
 	bool alive;	 /* asked for the watchdog's sake */
+	enum pressure pressure; /* because something is short: so many bytes, of this uid */
+	uid_t uid;
+	uint64_t wanted;
 };
 
 /* Bytes that could not be written. */

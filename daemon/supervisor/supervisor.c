@@ -165,6 +165,7 @@ int supervisor_run(struct supervisor *s)
 	if (r < 0)
 		return r;
 	begin_watchdog(s);
+	pressure_listen(s);
 	sd_notify(0, "READY=1");
 	log_line(LOG_LEVEL_INFO, "serving, epoch %016llx", (unsigned long long)s->epoch);
 	while (r == 0 && !supervisor_is_over(s)) {
@@ -176,6 +177,7 @@ int supervisor_run(struct supervisor *s)
 		}
 	}
 	loop_poll_stop(&s->signal_poll);
+	loop_poll_stop(&s->pressure_poll);
 	if (r == -EINTR)
 		log_line(LOG_LEVEL_WARNING, "stopped at once, by a second signal");
 	return r == -EINTR ? 0 : r;
@@ -270,7 +272,7 @@ int supervisor_new(const struct config *config, struct supervisor **ret)
 	if (!s)
 		return -ENOMEM;
 	s->config = config;
-	s->signal_fd = -1;
+	s->signal_fd = s->pressure_fd = -1;
 	s->notify_at = CORE_NEVER;
 	s->kick_at = CORE_NEVER;
 	s->started_at = loop_now();
@@ -338,6 +340,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
 	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
 		idmap_deinit(maps[i]);
 	fd_close(s->signal_fd);
+	fd_close(s->pressure_fd);
 	free(s);
 	return NULL;
 }

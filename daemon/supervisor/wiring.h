@@ -154,6 +154,11 @@ void return_late(struct supervisor *s, struct seal *seal, const struct core_comm
 void return_late_done(struct supervisor *s, const struct job *job);
 void memory_job_done(struct supervisor *s, struct job *job, const struct pager_event *event);
 
+/* pressure.c */
+void pressure_listen(struct supervisor *s);
+void pressure_quota(struct supervisor *s, struct client *client); /* after it was charged */
+void pressure_relieved(struct supervisor *s, const struct job *job, uint64_t dropped);
+
 /* supervisor.c */
 const struct core_policy *supervisor_policy(const struct supervisor *s);
 void supervisor_alive(struct supervisor *s, const struct job *job);

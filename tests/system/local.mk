@@ -41,6 +41,7 @@ system_programs = \
 	%D%/madvise-storm \
 	%D%/max-io \
 	%D%/memory-owner \
+	%D%/memory-pressure \
 	%D%/mlockall \
 	%D%/one-process-two-seals \
 	%D%/partial-return \
@@ -48,6 +49,7 @@ system_programs = \
 	%D%/quota \
 	%D%/readers-share-memory \
 	%D%/recall-64-holders \
+	%D%/recall-any \
 	%D%/recall-cooperative \
 	%D%/recall-silent \
 	%D%/recall-transparent \
@@ -95,6 +97,7 @@ tests_system_huge_pages_LDADD = %D%/libdevice.la
 tests_system_madvise_storm_LDADD = %D%/librig.la
 tests_system_max_io_LDADD = %D%/librig.la
 tests_system_memory_owner_LDADD = %D%/librig.la
+tests_system_memory_pressure_LDADD = %D%/librig.la
 tests_system_mlockall_LDADD = %D%/librig.la
 tests_system_one_process_two_seals_LDADD = %D%/librig.la
 tests_system_partial_return_LDADD = %D%/librig.la
@@ -103,6 +106,7 @@ tests_system_pinned_LDADD = %D%/libdevice.la
 tests_system_quota_LDADD = %D%/librig.la
 tests_system_readers_share_memory_LDADD = %D%/librig.la
 tests_system_recall_64_holders_LDADD = %D%/librig.la
+tests_system_recall_any_LDADD = %D%/librig.la
 tests_system_recall_cooperative_LDADD = %D%/librig.la
 tests_system_recall_silent_LDADD = %D%/librig.la
 tests_system_recall_transparent_LDADD = %D%/librig.la

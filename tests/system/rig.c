@@ -133,6 +133,8 @@ void rig_exec(struct rig *rig)
 	char pid[16];
 
 	alarm(0);
+	/* what is short on this machine is no part of a test */
+	setenv("MEMORY_PRESSURE_WATCH", "/dev/null", 0);
 	if (rig->activated > 0) {
 		/* what sd_listen_fds(3) looks for */
 		expect(dup2(rig->activated, 3) == 3 && fcntl(3, F_SETFD, 0) == 0);

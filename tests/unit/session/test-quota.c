@@ -96,21 +96,32 @@ START_TEST(a_charge_outlives_the_session)
 }
 END_TEST
 
-START_TEST(short_with_some_slack)
+START_TEST(short_once_with_some_slack)
 {
 	struct quota_user *user;
-	struct quota_charge charge;
+	struct quota_charge charge, more;
 
 	ck_assert_int_eq(quota_user_get(quota, 7, &user), 0);
 	quota_charge_forced(user, QUOTA_WINDOW_BYTES, 875, &charge);
-	ck_assert(!quota_is_short(user, QUOTA_WINDOW_BYTES));
+	ck_assert(!quota_became_short(user, QUOTA_WINDOW_BYTES));
 	quota_refund(&charge);
 	quota_charge_forced(user, QUOTA_WINDOW_BYTES, 876, &charge);
-	ck_assert(quota_is_short(user, QUOTA_WINDOW_BYTES));
-	quota_refund_part(&charge, 50);
-	ck_assert(quota_is_short(user, QUOTA_WINDOW_BYTES));
-	quota_refund_part(&charge, 76);
-	ck_assert(!quota_is_short(user, QUOTA_WINDOW_BYTES));
+	ck_assert(quota_became_short(user, QUOTA_WINDOW_BYTES));
+	ck_assert(!quota_became_short(user, QUOTA_WINDOW_BYTES));
+	/* not less enough to count as over */
+	quota_refund_part(&charge, 125);
+	quota_charge_forced(user, QUOTA_WINDOW_BYTES, 200, &more);
+	ck_assert(!quota_became_short(user, QUOTA_WINDOW_BYTES));
+	/* though nobody looked in between */
+	quota_refund(&more);
+	quota_refund_part(&charge, 1);
+	quota_charge_forced(user, QUOTA_WINDOW_BYTES, 200, &more);
+	ck_assert(quota_became_short(user, QUOTA_WINDOW_BYTES));
+	quota_refund(&more);
+	quota_refund(&charge);
+	/* the last one of a few */
+	quota_charge_forced(user, QUOTA_SESSIONS, 1, &charge);
+	ck_assert(!quota_became_short(user, QUOTA_SESSIONS));
 	quota_refund(&charge);
 	quota_user_put(user);
 }
@@ -128,7 +139,7 @@ int main(void)
 	tcase_add_test(tc, refunded_once);
 	tcase_add_test(tc, forced_goes_over);
 	tcase_add_test(tc, a_charge_outlives_the_session);
-	tcase_add_test(tc, short_with_some_slack);
+	tcase_add_test(tc, short_once_with_some_slack);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
