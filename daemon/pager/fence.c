@@ -16,7 +16,8 @@
  * A holder can keep write-protecting at EAGAIN for as long as it likes. When three quarters of the
  * time are gone the rest is done without: pages are copied as they are, and the result says so. The
  * last quarter is for the writes. At the limit force.c ends it, from whatever state, with what it
- * finds; this machine then only cleans up behind it.
+ * finds; this machine then only cleans up behind it. A patient fence has the same time for
+ * write-protecting, from when it is its turn, and as much as it takes for the writes.
  *
  * The pages are gone from the memory, but a holder may have put others there since (it can map its
  * memory again without userfaultfd), and of a large page that a device holds, a part survives a
@@ -42,7 +43,8 @@ struct fence {
 	struct window *window;
 	enum phase phase;
 	uint64_t first, last, cursor;
-	uint64_t torn_at; /* not protected by then: goes on without */
+	uint64_t torn_at;  /* not protected by then: goes on without */
+	uint64_t patience; /* how long after its beginning that is */
 	bool torn, asked;
 	struct pager_event result;
 };
@@ -79,6 +81,8 @@ static void block(struct fence *fence)
 	struct window *window = fence->window;
 
 	shut(fence);
+	if (fence->job->job.patient)
+		fence->torn_at = loop_now() + fence->patience;
 	fence->phase = window->view->write ? PHASE_PROTECT : PHASE_EMPTY;
 	fence->cursor = fence->first;
 	if (!window->view->write) {
@@ -138,6 +142,11 @@ static void give_back(struct fence *fence)
 	fence->result.error = fence->writer.error;
 	if (!fence_tell(fence->op.pager, fence->job, &fence->result)) {
 		op_again(&fence->op); /* it was forced just now, and is the holder's no more */
+		return;
+	}
+	if (view_is_revoked(view, fence->first, fence->last)) {
+		/* nor is it when a fence that came after this one was forced meanwhile */
+		finish(fence);
 		return;
 	}
 	pthread_mutex_lock(&view->lock);
@@ -285,7 +294,7 @@ static bool time_is_up(struct fence *fence)
 {
 	uint64_t limit = fence->job->job.limit, now = loop_now();
 
-	if (!limit || fence->phase >= PHASE_EMPTY)
+	if (!limit || fence->job->job.patient || fence->phase >= PHASE_EMPTY)
 		return false;
 	if (now < limit) {
 		op_sleep(&fence->op, limit);
@@ -360,8 +369,10 @@ void fence_start(struct pager *pager, struct job *job)
 	fence->window = window;
 	fence->result = nothing;
 	fence->torn_at = UINT64_MAX;
-	if (limit)
-		fence->torn_at = limit > now ? now + (limit - now) / 4 * 3 : now;
+	if (limit) {
+		fence->patience = limit > now ? (limit - now) / 4 * 3 : 0;
+		fence->torn_at = now + fence->patience;
+	}
 	fence->writer = (struct writer){
 		.pager = pager,
 		.view = window->view,
@@ -372,6 +383,6 @@ void fence_start(struct pager *pager, struct job *job)
 	shut(fence);
 	pager->n_ops++;
 	turn_take(window, &fence->turn, &fence->op);
-	if (limit && list_first(&window->line) != &fence->turn.link)
+	if (limit && !job->job.patient && list_first(&window->line) != &fence->turn.link)
 		op_sleep(&fence->op, limit); /* its time runs while it waits */
 }

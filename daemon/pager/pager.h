@@ -76,11 +76,14 @@ struct pager_job {
 	uint64_t address;
 	uint64_t value;
 	uint64_t right; /* READ views are shared only among windows of the same right */
-	uint64_t limit; /* FENCE: when an orderly one must be over; then it is torn rather than late */
+	uint64_t limit; /* FENCE: when an orderly one must be over; then it is torn rather than late;
+			   0: it may take as long as it does */
 	int fd;
 	pid_t pid;
 	enum pager_how how;
 	bool write, pinnable, writable, anonymous, discard, kernel_faults;
+	bool patient; /* FENCE: the limit is for the holder, not for the disk: writes are waited for,
+			 and only pager_force() ends it */
 };
 
 enum pager_event_type {

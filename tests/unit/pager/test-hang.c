@@ -2,7 +2,8 @@
 
 /* Writes that hang in the kernel (a frozen file system): a revocation goes on at its limit and
  * keeps the bytes, the same when it is forced, and nothing of them lands when the file system goes
- * on. */
+ * on. A patient fence waits for it, and all of them land; unless a revocation comes after it, which goes
+ * on in the same way. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,64 +60,137 @@ static uint64_t in_ms(uint64_t ms)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec + ms * 1000000u;
 }
 
-static void hangs(struct rig *rig, int root, uint64_t limit, bool force, bool commit_first)
-{
-	int fd = openat(root, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	int mine = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	struct pager_event event, committed = { .error = 0 };
+/* A file of 'o', whose window is full of 'n'. */
+struct written {
+	int fd; /* ours */
+	uint64_t object;
 	struct window_of window;
-	uint64_t object, tag, commit_tag = 0;
-	unsigned char byte = 0;
+};
 
+static struct written write_window(struct rig *rig, int root)
+{
+	struct written written;
+	int fd = openat(root, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	written.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	check(fd >= 0);
 	for (unsigned long page = 0; page < N; page++)
 		check_is(pwrite(fd, "o", 1, (off_t)(page * PAGE)), 1);
 	check_is(ftruncate(fd, N * PAGE), 0);
 	check_is(fsync(fd), 0);
-	object = rig_object(rig, fd, N * PAGE, true);
-	window = rig_window(rig, object, 0, N * PAGE, RIG_WRITE);
+	written.object = rig_object(rig, fd, N * PAGE, true);
+	written.window = rig_window(rig, written.object, 0, N * PAGE, RIG_WRITE);
 	for (unsigned long page = 0; page < N; page++)
-		window.at[page * PAGE] = 'n';
+		written.window.at[page * PAGE] = 'n';
+	return written;
+}
+
+static uint64_t fence(struct rig *rig, const struct written *written, enum pager_how how,
+		      uint64_t limit, bool patient)
+{
+	return rig_submit(rig, &(struct pager_job){
+				       .type = PAGER_FENCE,
+				       .window = written->window.id,
+				       .end = N * PAGE,
+				       .how = how,
+				       .limit = limit,
+				       .patient = patient,
+			       });
+}
+
+static void is_kept(const struct pager_event *event, const struct written *written)
+{
+	unsigned char byte;
+
+	check_is(event->error, 0);
+	check_is(event->quarantined, N * PAGE);
+	check_is(event->quarantine_errno, ETIMEDOUT);
+	for (unsigned long page = 0; page < N; page++) {
+		check_is(pread(event->quarantine_fd, &byte, 1, (off_t)(page * PAGE)), 1);
+		check_is(byte, 'n');
+	}
+	close(event->quarantine_fd);
+	check_is(lseek(written->window.memory, 0, SEEK_DATA), -1);
+}
+
+static void close_file(struct rig *rig, struct written *written, unsigned char expected)
+{
+	unsigned char byte;
+
+	rig_close(rig, &written->window);
+	check_is(rig_do(rig, (struct pager_job){ .type = PAGER_OBJECT_CLOSE,
+						 .object = written->object })
+			 .error,
+		 0);
+	for (unsigned long page = 0; page < N; page++) {
+		check_is(pread(written->fd, &byte, 1, (off_t)(page * PAGE)), 1);
+		check_is(byte, expected);
+	}
+	close(written->fd);
+}
+
+static void hangs(struct rig *rig, int root, uint64_t limit, bool force, bool commit_first)
+{
+	struct written written = write_window(rig, root);
+	uint64_t tag, commit_tag = 0;
+	struct pager_event event;
+
 	check_is(ioctl(root, FIFREEZE, 0), 0);
 	if (commit_first)
 		commit_tag = rig_submit(rig, &(struct pager_job){
 						     .type = PAGER_COMMIT,
-						     .window = window.id,
+						     .window = written.window.id,
 						     .end = N * PAGE,
 					     });
-	tag = rig_submit(rig, &(struct pager_job){
-				      .type = PAGER_FENCE,
-				      .window = window.id,
-				      .end = N * PAGE,
-				      .how = PAGER_HOW_REVOKE,
-				      .limit = limit,
-			      });
+	tag = fence(rig, &written, PAGER_HOW_REVOKE, limit, false);
 	if (force)
 		pager_force(rig->pager, tag);
 	event = rig_wait(rig, tag);
-	check_is(event.error, 0);
-	check_is(event.quarantined, N * PAGE);
-	check_is(event.quarantine_errno, ETIMEDOUT);
-	for (unsigned long page = 0; page < N; page++) {
-		check_is(pread(event.quarantine_fd, &byte, 1, (off_t)(page * PAGE)), 1);
-		check_is(byte, 'n');
-	}
-	close(event.quarantine_fd);
-	check_is(lseek(window.memory, 0, SEEK_DATA), -1);
+	is_kept(&event, &written);
 	check_is(ioctl(root, FITHAW, 0), 0);
-	if (commit_first) {
-		committed = rig_wait(rig, commit_tag);
-		check(committed.error < 0);
-	}
-	rig_close(rig, &window);
-	check_is(rig_do(rig, (struct pager_job){ .type = PAGER_OBJECT_CLOSE, .object = object })
-			 .error,
-		 0);
-	for (unsigned long page = 0; page < N; page++) {
-		check_is(pread(mine, &byte, 1, (off_t)(page * PAGE)), 1);
-		check_is(byte, 'o');
-	}
-	close(mine);
+	if (commit_first)
+		check(rig_wait(rig, commit_tag).error < 0);
+	close_file(rig, &written, 'o');
+}
+
+/* Its limit is over before that of the revocation, which says that time has passed. */
+static void waits(struct rig *rig, int root, enum pager_how how)
+{
+	struct written patient = write_window(rig, root), other = write_window(rig, root);
+	struct pager_event event;
+	uint64_t tag;
+
+	check_is(ioctl(root, FIFREEZE, 0), 0);
+	tag = fence(rig, &patient, how, in_ms(1), true);
+	event = rig_wait(rig, fence(rig, &other, PAGER_HOW_REVOKE, in_ms(100), false));
+	is_kept(&event, &other);
+	for (unsigned int i = 0; i < rig->n_early; i++)
+		check(rig->early[i].tag != tag);
+	check_is(ioctl(root, FITHAW, 0), 0);
+	event = rig_wait(rig, tag);
+	check_is(event.error, 0);
+	check_is(event.fence, PAGER_FENCE_FENCED);
+	check_is(event.quarantined, 0);
+	close_file(rig, &patient, 'n');
+	close_file(rig, &other, 'o');
+}
+
+static void is_overtaken(struct rig *rig, int root)
+{
+	struct written written = write_window(rig, root);
+	struct pager_event event;
+	uint64_t tag, late;
+
+	check_is(ioctl(root, FIFREEZE, 0), 0);
+	tag = fence(rig, &written, PAGER_HOW_RETURN, in_ms(1), true);
+	late = fence(rig, &written, PAGER_HOW_REVOKE, in_ms(100), false);
+	event = rig_wait(rig, late);
+	is_kept(&event, &written);
+	check_is(ioctl(root, FITHAW, 0), 0);
+	check(rig_wait(rig, tag).error < 0);
+	for (unsigned long page = 0; page < N; page += N / 3)
+		check(!rig_write(written.window.at + page * PAGE, 'x'));
+	close_file(rig, &written, 'o');
 }
 
 int main(void)
@@ -130,6 +204,9 @@ int main(void)
 	hangs(&rig, root, 0, true, false);
 	hangs(&rig, root, in_ms(100), false, true);
 	hangs(&rig, root, 0, true, true);
+	waits(&rig, root, PAGER_HOW_RETURN);
+	waits(&rig, root, PAGER_HOW_DEATH);
+	is_overtaken(&rig, root);
 	/* its end waits for every write that was under way */
 	rig_stop(&rig);
 	close(root);
