@@ -248,8 +248,9 @@ enum { MAPSEAL_DISCARD = 1u << 0 /* forget what was written and not committed */
 /*
  * Returns a page-aligned part of the seal, or all of it (offset and length of the seal). Waits for
  * threads inside mapseal_enter() unless called from the recall handler or from inside (-EDEADLK
- * then: leave first). What was written is flushed; if that fails (-ENOSPC, -EIO) nothing is given
- * back. After a part was returned the rest stays held; a part in the middle leaves two halves,
+ * then: leave first). What was written is flushed, for as long as the disk takes, and if that fails
+ * (-ENOSPC, -EIO) nothing is given back. If others wait for the range meanwhile they do so for no
+ * longer than for a recall; then it is revoked, and this is -EIDRM. After a part was returned the rest stays held; a part in the middle leaves two halves,
  * which this object goes on holding as one. -EINVAL: range. -ESTALE: not held.
  */
 int mapseal_return(struct mapseal_seal *seal, uint64_t offset, uint64_t length, unsigned int flags);

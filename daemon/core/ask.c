@@ -14,20 +14,38 @@
 
 #include <stdlib.h>
 
+static void ask_free(struct core *core, struct ask *ask)
+{
+	core_timer_stop(core, &ask->timer);
+	list_unlink(&ask->fresh_link);
+	list_unlink(&ask->holder_link);
+	free(ask);
+}
+
+static void forget(struct entry *entry)
+{
+	entry->ask = NULL;
+	list_unlink(&entry->ask_link);
+}
+
 static void fire(struct core *core, struct ask *ask)
 {
 	const struct request *request = ask->request;
+	const struct holder *holder = ask->holder;
 	uint64_t deadline = CORE_NEVER, hard = CORE_NEVER;
 	struct core_command *command;
 	bool any = false;
 
 	ask->sent = true;
 	list_for_each(i, &ask->entries) {
-		struct seal *seal = list_entry(i, struct entry, ask_link)->seal;
+		struct entry *entry = list_entry(i, struct entry, ask_link);
+		struct seal *seal = entry->seal;
 		struct recall *recall = seal->recall;
 
-		if (seal->job && seal->job->whole)
+		if (seal->job && seal->job->whole) {
+			forget(entry); /* asked for anew if its return fails */
 			continue;
+		}
 		if (recall->phase == RECALL_DUE && core_recall_transparent(seal)) {
 			if (!recall->deferred)
 				core_recall_due(core, recall);
@@ -42,11 +60,13 @@ static void fire(struct core *core, struct ask *ask)
 			hard = recall->hard;
 		any = true;
 	}
+	if (list_empty(&ask->entries))
+		ask_free(core, ask);
 	if (!any)
 		return;
 	command = core_emit(core, CORE_CMD_RECALL);
 	command->request = request->node.id;
-	command->holder = ask->holder->node.id;
+	command->holder = holder->node.id;
 	command->object = request->object ? request->object->node.id : 0;
 	command->device = request->device;
 	command->end = CORE_INFINITY;
@@ -117,14 +137,9 @@ void core_ask_drop(struct core *core, struct entry *entry)
 
 	if (!ask)
 		return;
-	entry->ask = NULL;
-	list_unlink(&entry->ask_link);
-	if (!list_empty(&ask->entries))
-		return;
-	core_timer_stop(core, &ask->timer);
-	list_unlink(&ask->fresh_link);
-	list_unlink(&ask->holder_link);
-	free(ask);
+	forget(entry);
+	if (list_empty(&ask->entries))
+		ask_free(core, ask);
 }
 
 int core_answer_all(struct core *core, uint64_t holder_id, uint64_t request,

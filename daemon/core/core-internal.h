@@ -101,7 +101,7 @@ struct recall {
 
 struct job {
 	struct idmap_node node;
-	struct timer timer; /* FENCE: when to force it */
+	struct timer timer; /* FENCE: when to force it; RETURN: when to revoke instead */
 	struct seal *seal;  /* FENCE; NULL once a later fence overtook it */
 	struct entry *entry; /* FLUSH */
 	enum core_cause cause;
@@ -109,6 +109,7 @@ struct job {
 	uint64_t start, end, since;
 	uint64_t parked_order; /* where to go on waiting after a return that leaves something */
 	bool whole;
+	bool hurried; /* the timer was set; it may have fired */
 };
 
 /* One line of an account, and while that line is pending, what ties its request to its seal. */
@@ -262,6 +263,7 @@ void core_recall_restart(struct core *core, struct seal *seal); /* a return fail
 void core_recall_shrunk(struct core *core, struct seal *seal, enum core_fence fence);
 void core_recall_settle(struct core *core, struct seal *seal, bool lapse);
 void core_recall_end(struct core *core, struct seal *seal);
+void core_recall_revoke(struct core *core, struct seal *seal); /* its time is up */
 void core_recall_due(struct core *core, struct recall *recall);
 void core_recall_asked(struct core *core, struct recall *recall);
 void core_recall_answer(struct core *core, struct recall *recall, enum core_answer answer,
@@ -277,6 +279,9 @@ void core_ask_drop(struct core *core, struct entry *entry);
 /* fence.c */
 void core_fence_whole(struct core *core, struct seal *seal, enum core_cause cause,
 		      enum core_result result);
+/* Somebody has to wait until the whole of it is back; nobody has to any more. */
+void core_fence_hurry(struct core *core, struct seal *seal);
+void core_fence_calm(struct core *core, struct seal *seal);
 void core_fence_flush(struct core *core, struct entry *entry);
 struct job *core_job_free(struct core *core, struct job *job);
 

@@ -82,7 +82,8 @@ struct core_policy {
 	uint32_t progress_ms;	/* a partial return moves the deadline at least this far ahead */
 	uint32_t min_hold_ms;	/* grant -> first recall */
 	uint32_t hold_ms;	/* the longest break hold */
-	uint32_t fence_ms;	/* an orderly fence may take this long; then it is forced */
+	uint32_t fence_ms;	/* an orderly fence may take this long once somebody waits for it;
+				   then it is forced */
 };
 
 struct core_config {
@@ -217,7 +218,10 @@ int core_answer_all(struct core *core, uint64_t holder, uint64_t request, enum c
 		    uint32_t delay_ms, uint64_t now, uint32_t *ret_ms);
 
 /* Gives [start, end) back, clipped to the seal. CORE_CMD_FENCE (CORE_CAUSE_RETURN) follows, and when
- * that is done CORE_CMD_RETURNED. One return of a seal at a time: else CORE_E_STATE. */
+ * that is done CORE_CMD_RETURNED. That takes as long as it takes: it is never forced, but the end of a
+ * deadline overtakes it like any other seal (CORE_CMD_REVOKED, and then no CORE_CMD_RETURNED). For
+ * whoever comes while the whole is under way nobody has to be asked; a deadline runs from then on. One
+ * return of a seal at a time: else CORE_E_STATE. */
 int core_return(struct core *core, uint64_t holder, uint64_t seal, uint32_t seq, uint64_t start,
 		uint64_t end, bool discard, uint64_t now);
 
@@ -254,10 +258,11 @@ void core_tick(struct core *core, uint64_t now);
 /* ---- commands ---------------------------------------------------------------------------- */
 
 enum core_cause {
-	CORE_CAUSE_RETURN, /* the holder gave it back; may fail, then nothing changed */
+	CORE_CAUSE_RETURN, /* the holder gave it back; may fail, then nothing changed; never forced */
 	CORE_CAUSE_REVOKE, /* deadline; never fails: quarantines */
 	CORE_CAUSE_PARK,   /* transparent, or REVOKE_PARK: granted again later; never fails */
-	CORE_CAUSE_DEATH,  /* the holder is gone; dirty pages by the export's on-death */
+	CORE_CAUSE_DEATH,  /* the holder is gone; dirty pages by the export's on-death; forced only
+			      for somebody who waits */
 };
 
 enum core_result {

@@ -16,6 +16,9 @@
  *
  * At the deadline the seal is revoked: a fence begins, which has fence_ms to end in good order and
  * is forced then. After the last one the breaker goes on, and may hold the range for hold_ms.
+ *
+ * Where nobody had to be asked the same times run from when somebody comes: deadline_ms (or max_io_ms)
+ * where the whole seal is being returned already, fence_ms where its holder is dead.
  */
 
 #include "daemon/core/deadline.h"
@@ -36,7 +39,7 @@ const struct deadline_rule deadline_table[] = {
 	  "the first recall may be sent" },
 	{ FIELD(hold_ms), 30000, 1, 86400000, "a break with a hold is ready",
 	  "the breaker ends it; else it expires and its token is worth nothing" },
-	{ FIELD(fence_ms), 2000, 1, 3600000, "a window is being taken back",
+	{ FIELD(fence_ms), 2000, 1, 3600000, "a window is being taken back for somebody who waits",
 	  "the mechanism reports it fenced; else it is told to force it" },
 };
 

@@ -8,8 +8,13 @@
  * overtakes a return that is still out: the mechanism hears of the new job, and the late result of
  * the old one is forgiven. The range stays occupied until the last word on it.
  *
- * A fence that takes longer than fence_ms is forced, once. Flushes have no limit of their own: who
- * reads may wait as long as it likes, and nobody else waits for them.
+ * What is forced is kept apart and not written, so nothing is forced for nobody. A fence that a recall
+ * began is, once, when it takes longer than fence_ms. That of a dead holder's seal takes as long as the
+ * disk does, until somebody wants the range; from then on it has fence_ms too. A return is never forced,
+ * since its holder would be told that all is well: the recall that runs over it has a deadline, and one
+ * that nobody had to ask for has as much time from the moment that somebody waits for it; then the seal
+ * is revoked like any other. Flushes have no limit of their own: who reads may wait as long as it
+ * likes, and nobody else waits for them.
  */
 
 #include "daemon/core/core-internal.h"
@@ -55,6 +60,53 @@ static void force(struct core *core, struct timer *timer)
 	core->stats.forced++;
 }
 
+static void overdue(struct core *core, struct timer *timer)
+{
+	core_recall_revoke(core, container_of(timer, struct job, timer)->seal);
+}
+
+/* Who would do with a flush does not count. */
+static bool wanted(const struct seal *seal)
+{
+	if (!seal->recall)
+		return false;
+	list_for_each(i, &seal->recall->entries)
+		if (!list_entry(i, struct entry, seal_link)->wants_flush)
+			return true;
+	return false;
+}
+
+void core_fence_hurry(struct core *core, struct seal *seal)
+{
+	const struct core_policy *policy = &seal->object->policy;
+	struct job *job = seal->job;
+	uint64_t deadline, hard;
+
+	if (job->hurried)
+		return;
+	if (job->cause != CORE_CAUSE_RETURN) {
+		core_timer_set(core, &job->timer, deadline_add_ms(core->now, policy->fence_ms),
+			       force);
+	} else if (seal->recall->phase != RECALL_ASKED) {
+		deadline_recall(policy, seal->holder->info.max_io_ms, core->now, &deadline, &hard);
+		core_timer_set(core, &job->timer, deadline, overdue);
+	} else {
+		return; /* that recall has a deadline */
+	}
+	job->hurried = true;
+}
+
+void core_fence_calm(struct core *core, struct seal *seal)
+{
+	struct job *job = seal->job;
+
+	if (job->cause != CORE_CAUSE_RETURN && job->cause != CORE_CAUSE_DEATH)
+		return;
+	if (heap_has(&job->timer.node))
+		job->hurried = false;
+	core_timer_stop(core, &job->timer);
+}
+
 static struct core_command *begin(struct core *core, struct seal *seal, struct job *job)
 {
 	struct core_command *command = core_emit_seal(core, CORE_CMD_FENCE, seal);
@@ -62,8 +114,9 @@ static struct core_command *begin(struct core *core, struct seal *seal, struct j
 	job->seal = seal;
 	job->whole = job->start <= seal->range.start && job->end >= seal->range.end;
 	seal->job = job;
-	core_timer_set(core, &job->timer,
-		       deadline_add_ms(core->now, seal->object->policy.fence_ms), force);
+	if (job->cause == CORE_CAUSE_REVOKE || job->cause == CORE_CAUSE_PARK ||
+	    (job->whole && wanted(seal)))
+		core_fence_hurry(core, seal);
 	command->job = job->node.id;
 	command->cause = job->cause;
 	command->start = job->start;

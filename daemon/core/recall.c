@@ -51,15 +51,19 @@ static struct recall *recall_get(struct seal *seal)
 
 /* ---- asking ------------------------------------------------------------------------------ */
 
-static void deadline_passed(struct core *core, struct timer *timer)
+void core_recall_revoke(struct core *core, struct seal *seal)
 {
-	struct recall *recall = container_of(timer, struct recall, timer);
-	struct seal *seal = recall->seal;
-	enum core_cause cause = seal->flags & CORE_F_REVOKE_PARK ? CORE_CAUSE_PARK
-								 : CORE_CAUSE_REVOKE;
+	/* Not to be granted again when its holder was giving it back. */
+	bool park = (seal->flags & CORE_F_REVOKE_PARK) && !leaving(seal);
 
 	core->stats.revocations++;
-	core_fence_whole(core, seal, cause, CORE_RESULT_REVOKED);
+	core_fence_whole(core, seal, park ? CORE_CAUSE_PARK : CORE_CAUSE_REVOKE,
+			 CORE_RESULT_REVOKED);
+}
+
+static void deadline_passed(struct core *core, struct timer *timer)
+{
+	core_recall_revoke(core, container_of(timer, struct recall, timer)->seal);
 }
 
 /* The hull of what is wanted now and what was asked for before, clipped to the seal. Says whether it
@@ -146,6 +150,8 @@ void core_recall_due(struct core *core, struct recall *recall)
 	const struct process *process = seal->holder->process;
 	const struct request *request = core_request_find(core, recall->by);
 
+	if (leaving(seal))
+		return; /* nobody needs to be asked; if the return fails it begins anew */
 	if (!core_recall_transparent(seal)) {
 		send_recall(core, recall, request);
 		return;
@@ -196,12 +202,14 @@ static void ask(struct core *core, struct entry *entry)
 
 static void start(struct core *core, struct entry *entry)
 {
-	if (leaving(entry->seal))
-		return;
-	if (!entry->wants_flush)
+	if (leaving(entry->seal)) {
+		if (!entry->wants_flush)
+			core_fence_hurry(core, entry->seal);
+	} else if (!entry->wants_flush) {
 		ask(core, entry);
-	else if (!entry->flush)
+	} else if (!entry->flush) {
 		core_fence_flush(core, entry);
+	}
 }
 
 void core_recall_attach(struct core *core, struct seal *seal, struct request *request,
@@ -292,6 +300,10 @@ void core_recall_restart(struct core *core, struct seal *seal)
 
 	if (!seal->recall)
 		return;
+	if (seal->recall->phase == RECALL_DUE) {
+		core_timer_stop(core, &seal->recall->timer);
+		seal->recall->deferred = false;
+	}
 	if (seal->flags & CORE_F_HARD) {
 		/* They waited for the end of a return that did not happen. */
 		for (struct list *i = seal->recall->entries.next;
@@ -384,8 +396,7 @@ void core_recall_settle(struct core *core, struct seal *seal, bool lapse)
 {
 	struct recall *recall = seal->recall;
 
-	/* A fence that was begun for them goes on without them, and ends the recall. */
-	if (!recall || (leaving(seal) && seal->job->cause != CORE_CAUSE_RETURN))
+	if (!recall)
 		return;
 	list_for_each(i, &recall->entries) {
 		const struct entry *entry = list_entry(i, struct entry, seal_link);
@@ -395,6 +406,11 @@ void core_recall_settle(struct core *core, struct seal *seal, bool lapse)
 			return;
 		}
 	}
+	if (leaving(seal))
+		core_fence_calm(core, seal);
+	/* A fence that was begun for them goes on without them, and ends the recall. */
+	if (leaving(seal) && seal->job->cause != CORE_CAUSE_RETURN)
+		return;
 	if (recall->sent && lapse && !leaving(seal)) {
 		core->stats.lapses++;
 		core_emit_seal(core, CORE_CMD_LAPSED, seal);

@@ -191,6 +191,8 @@ static void fence(struct supervisor *s, const struct core_command *c)
 		return;
 	}
 	job.limit = deadline_add_ms(loop_now(), window->object->policy.fence_ms);
+	/* the core says when somebody has waited for long enough */
+	job.patient = c->cause == CORE_CAUSE_RETURN || c->cause == CORE_CAUSE_DEATH;
 	job_submit_must(s, &context, &job);
 }
 

@@ -16,8 +16,9 @@
  * gone round and the pager's thread has answered a job since the last one.
  *
  * Ending in order is letting every session hang up: holders are gone, what they wrote is written
- * back as their exports say, windows are closed. It takes no longer than fences do, and a second
- * signal cuts it short.
+ * back as their exports say, windows are closed. It takes as long as the disk does, since what is
+ * kept instead of written would end with this process; a second signal cuts it short, and so does the
+ * service manager.
  */
 
 #include "daemon/supervisor/supervisor.h"

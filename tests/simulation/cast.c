@@ -85,6 +85,8 @@ void action_object_comes(struct world *w)
 	object->device = info.device;
 	object->size = info.size;
 	object->policy = policy->hard_ms ? *policy : w->policy;
+	if (object->policy.min_hold_ms > w->longest_min_hold)
+		w->longest_min_hold = object->policy.min_hold_ms;
 	w->n_objects++;
 	world_trace(w,
 		    "object %llu on device %llu: deadline %u hard %u progress %u min %u hold %u "

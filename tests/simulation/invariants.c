@@ -11,6 +11,44 @@
 
 #include "tests/simulation/actions.h"
 
+/* Since when somebody has been waiting for what @job brings back; CORE_NEVER: nobody. Who came before
+ * the seal was granted, or only reads, may not have noticed it yet. */
+static uint64_t awaited_since(const struct world *w, const struct sim_seal *seal,
+			      const struct sim_job *job)
+{
+	uint64_t since = CORE_NEVER;
+
+	for (size_t i = 0; i < w->n_line; i++) {
+		const struct sim_request *request = &w->line[i];
+
+		if (elsewhere(request, seal->object) || request->held ||
+		    request->want == CORE_WANT_FOREIGN_READ ||
+		    request->place < seal->granted_place || !disturbs(w, seal, request))
+			continue;
+		if (request->since < since)
+			since = request->since;
+	}
+	return since < job->sent_at ? job->sent_at : since;
+}
+
+static void job_in_time(struct world *w, const struct sim_seal *seal, const struct sim_job *job)
+{
+	const struct sim_object *object = world_object(w, seal->object);
+	uint64_t since = job->sent_at;
+
+	if (job->cause == CORE_CAUSE_RETURN || job->cause == CORE_CAUSE_DEATH)
+		since = awaited_since(w, seal, job);
+	if (since == CORE_NEVER || job->forced)
+		return;
+	if (job->cause != CORE_CAUSE_RETURN)
+		world_check(w, w->now < later(since, object->policy.fence_ms), INV_BOUNDED,
+			    "job %llu was not forced", ull(job->id));
+	else if (leaving(seal) && !seal->recalled)
+		world_check(w, w->now < later(since, patience_ms(w, seal)), INV_BOUNDED,
+			    "seal %llu was not revoked while its return takes its time",
+			    ull(seal->id));
+}
+
 static void seal_in_time(struct world *w, const struct sim_seal *seal)
 {
 	const struct sim_object *object = world_object(w, seal->object);
@@ -32,8 +70,7 @@ static void seal_in_time(struct world *w, const struct sim_seal *seal)
 	world_check(w, seal->state != SIM_FENCING || job, INV_NONE_LOST,
 		    "seal %llu is fenced by no job", ull(seal->id));
 	if (job)
-		world_check(w, job->forced || w->now < later(job->sent_at, object->policy.fence_ms),
-			    INV_BOUNDED, "job %llu was not forced", ull(job->id));
+		job_in_time(w, seal, job);
 }
 
 /* Whoever waits because of a recall that somebody earlier began waits for that one, longer than for
@@ -66,10 +103,26 @@ static void request_in_time(struct world *w, struct sim_request *request)
 		    "request %llu waits, and nothing is in the way", ull(request->id));
 }
 
+/* By when @seal has to be asked for. A recall of a wider scope is one message for several seals, and
+ * goes out when the youngest of them may be asked for. */
+static uint64_t asked_by(struct world *w, const struct sim_seal *seal,
+			 const struct sim_request *request)
+{
+	const struct sim_object *object = world_object(w, seal->object);
+	uint64_t since = seal->granted_at;
+
+	if (request->scope == CORE_SCOPE_RANGE)
+		return later(since, object->policy.min_hold_ms);
+	if (since < request->since)
+		since = request->since;
+	if (since < seal->kept_at)
+		since = seal->kept_at;
+	return later(since, w->longest_min_hold);
+}
+
 /* Somebody has been waiting for this seal since before it last changed hands: is it asked for? */
 static void seal_asked(struct world *w, struct sim_seal *seal)
 {
-	const struct sim_object *object = world_object(w, seal->object);
 	const struct sim_holder *holder = world_holder(w, seal->holder);
 	bool wanted = false;
 
@@ -84,11 +137,9 @@ static void seal_asked(struct world *w, struct sim_seal *seal)
 			seal->wanted_since = request->since;
 		if (seal->state != SIM_HELD || seal->recalled || seal->returning ||
 		    (seal->flags & (CORE_F_TRANSPARENT | CORE_F_HARD)) ||
-		    request->scope != CORE_SCOPE_RANGE || request->want == CORE_WANT_FOREIGN_READ ||
-		    request->place < seal->granted_place || blocked(w, holder->process))
+		    request->want == CORE_WANT_FOREIGN_READ || request->place < seal->granted_place || blocked(w, holder->process))
 			continue;
-		world_check(w, w->now < later(seal->granted_at, object->policy.min_hold_ms),
-			    INV_NONE_LOST,
+		world_check(w, w->now < asked_by(w, seal, request), INV_NONE_LOST,
 			    "request %llu waits for seal %llu, which nobody asks for",
 			    ull(request->id), ull(seal->id));
 	}

@@ -32,10 +32,12 @@ EXTRA_DIST += \
 	%D%/mutations/conflict-cell.patch \
 	%D%/mutations/delay-past-hard-limit.patch \
 	%D%/mutations/fence-not-forced.patch \
+	%D%/mutations/forced-for-nobody.patch \
 	%D%/mutations/grant-over-hold.patch \
 	%D%/mutations/grant-over-recall.patch \
 	%D%/mutations/hold-for-ever.patch \
 	%D%/mutations/hold-longer.patch \
+	%D%/mutations/hurry-never-ends.patch \
 	%D%/mutations/no-minimum-hold.patch \
 	%D%/mutations/no-revocation.patch \
 	%D%/mutations/old-seq-accepted.patch \
@@ -45,10 +47,12 @@ EXTRA_DIST += \
 	%D%/mutations/recall-past-the-end.patch \
 	%D%/mutations/regrant-keeps-seq.patch \
 	%D%/mutations/requests-outlive-holder.patch \
+	%D%/mutations/return-without-end.patch \
 	%D%/mutations/second-return.patch \
 	%D%/mutations/seq-wraps-to-zero.patch \
 	%D%/mutations/split-forgets-upper.patch \
 	%D%/mutations/transparent-not-last.patch \
 	%D%/mutations/uncounted.patch \
 	%D%/mutations/upper-half-misplaced.patch \
-	%D%/mutations/waiter-forgotten.patch
+	%D%/mutations/waiter-forgotten.patch \
+	%D%/mutations/wide-recall-forgotten.patch

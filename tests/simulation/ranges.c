@@ -44,6 +44,17 @@ bool leaving(const struct sim_seal *seal)
 		seal->return_end == seal->end);
 }
 
+uint32_t patience_ms(struct world *w, const struct sim_seal *seal)
+{
+	const struct core_policy *policy = &world_object(w, seal->object)->policy;
+	const struct sim_holder *holder = world_holder(w, seal->holder);
+	uint32_t ms = policy->deadline_ms;
+
+	if (holder && holder->max_io_ms > ms)
+		ms = holder->max_io_ms;
+	return ms < policy->hard_ms ? ms : policy->hard_ms;
+}
+
 bool in_force(const struct sim_seal *seal, uint64_t start, uint64_t end)
 {
 	if (seal->parked || seal->state == SIM_ENDING ||

@@ -156,16 +156,17 @@ void action_give_back(struct world *w)
 {
 	size_t from = rng_below(&w->rng, w->n_seals + 1);
 	unsigned int dice = (unsigned int)rng_below(&w->rng, 100);
-	bool wanted = rng_percent(&w->rng, 75);
+	bool wanted = rng_percent(&w->rng, 75), early = !wanted && rng_percent(&w->rng, 50);
 	struct sim_seal *seal = NULL;
 	uint64_t start, end, pages;
 
-	/* Rather what was asked for. */
+	/* Rather what was asked for, or will be in a moment. */
 	for (size_t i = 0; i < w->n_seals && !seal; i++) {
 		struct sim_seal *s = &w->seals[(from + i) % w->n_seals];
 		struct sim_holder *holder = world_holder(w, s->holder);
 
-		if (holder && (!wanted || (s->recalled && !holder->stuck)))
+		if (holder && (!wanted || (s->recalled && !holder->stuck)) &&
+		    (!early || (s->wanted_since && !s->recalled)))
 			seal = s;
 	}
 	if (!seal)

@@ -39,6 +39,27 @@ static void cooperative_first(struct world *w, const struct sim_seal *seal)
 	}
 }
 
+/* Somebody for whom a fence that would take its time has to be hurried. RECALL_ANY's are the core's own. */
+static bool somebody_waits(struct world *w, const struct sim_seal *seal)
+{
+	struct sim_request self = parked_request(seal);
+
+	lined_up(w);
+	for (size_t i = 0; i < w->n_line; i++)
+		if (!w->line[i].held && disturbs(w, seal, &w->line[i]))
+			return true;
+	return other_request(w, 0, &self);
+}
+
+/* A return of the whole takes too long for whoever came to it, though nobody had asked for it. */
+static bool return_is_overdue(struct world *w, const struct sim_seal *seal)
+{
+	const struct sim_job *job = seal->job ? world_job(w, seal->job) : NULL;
+
+	return job && leaving(seal) && !seal->recalled && somebody_waits(w, seal) &&
+	       w->now >= later(job->sent_at, patience_ms(w, seal));
+}
+
 void shadow_on_fence(struct world *w, const struct core_command *c)
 {
 	struct sim_seal *seal = shadow_seal(w, c, "a fence");
@@ -54,7 +75,7 @@ void shadow_on_fence(struct world *w, const struct core_command *c)
 	shadow_stays(w, seal, c->seq, "a fence");
 	world_check(w, seal->state != SIM_FENCING, INV_LIVING, "seal %llu is fenced twice",
 		    ull(seal->id));
-	early = !seal->recalled || w->now < seal->deadline;
+	early = !(seal->recalled && w->now >= seal->deadline) && !return_is_overdue(w, seal);
 	switch (c->cause) {
 	case CORE_CAUSE_RETURN:
 		world_check(w,
@@ -70,6 +91,7 @@ void shadow_on_fence(struct world *w, const struct core_command *c)
 			world_check(w, !early, INV_BOUNDED, "seal %llu is revoked early",
 				    ull(seal->id));
 			w->tally.revocations++;
+			w->tally.overdue_returns += !seal->recalled;
 		}
 		break;
 	case CORE_CAUSE_PARK:
@@ -86,6 +108,8 @@ void shadow_on_fence(struct world *w, const struct core_command *c)
 			results = 1u << CORE_RESULT_PARKED | 1u << CORE_RESULT_REVOKED;
 		} else {
 			results = 1u << CORE_RESULT_REVOKED;
+			world_check(w, !leaving(seal), INV_LIVING,
+				    "seal %llu is parked while it is returned", ull(seal->id));
 			world_check(w, (seal->flags & CORE_F_REVOKE_PARK) && !early, INV_BOUNDED,
 				    "seal %llu is parked early", ull(seal->id));
 			w->tally.revocations++;
@@ -149,14 +173,18 @@ void shadow_on_flush(struct world *w, const struct core_command *c)
 void shadow_on_fence_force(struct world *w, const struct core_command *c)
 {
 	struct sim_job *job = world_job(w, c->job);
+	const struct sim_seal *seal = shadow_seal(w, c, "force");
 
-	world_check(w, job && !job->flush && !job->forced, INV_LIVING, "job %llu cannot be forced",
-		    ull(c->job));
+	world_check(w, job && !job->flush && !job->forced && job->cause != CORE_CAUSE_RETURN,
+		    INV_LIVING, "job %llu cannot be forced", ull(c->job));
+	world_check(w, job->cause != CORE_CAUSE_DEATH || somebody_waits(w, seal), INV_BOUNDED,
+		    "job %llu is forced for nobody", ull(c->job));
 	world_check(w, w->now >= later(job->sent_at, world_object(w, job->object)->policy.fence_ms),
 		    INV_BOUNDED, "job %llu is forced early", ull(c->job));
 	job->forced = true;
 	job->forced_at = w->now;
 	w->tally.forced_fences++;
+	w->tally.hurried_deaths += job->cause == CORE_CAUSE_DEATH;
 }
 
 void shadow_on_forgiven(struct world *w, const struct core_command *c)
@@ -226,6 +254,7 @@ void shadow_on_returned(struct world *w, const struct core_command *c)
 			    "seal %llu was returned, the reply "
 			    "says %d",
 			    ull(seal->id), c->error);
+		seal->kept_at = w->now;
 		shadow_stays(w, seal, c->seq, "a failed return");
 		return;
 	}

@@ -10,8 +10,6 @@
 static bool asked_now(struct world *w, struct sim_seal *seal, uint64_t request, bool wide)
 {
 	const struct sim_object *object = world_object(w, seal->object);
-	const struct sim_holder *holder = world_holder(w, seal->holder);
-	uint32_t ms = object->policy.deadline_ms;
 	struct core_seal_view view;
 
 	world_check(w, shadow_due(w, seal), INV_MIN_HOLD,
@@ -24,14 +22,10 @@ static bool asked_now(struct world *w, struct sim_seal *seal, uint64_t request, 
 		seal->recalled = false;
 	if (seal->recalled)
 		return false;
-	if (holder->max_io_ms > ms)
-		ms = holder->max_io_ms;
-	if (ms > object->policy.hard_ms)
-		ms = object->policy.hard_ms;
 	seal->recalled = true;
 	seal->recalled_at = w->now;
 	seal->recalled_by = request;
-	seal->deadline = later(w->now, ms);
+	seal->deadline = later(w->now, patience_ms(w, seal));
 	seal->hard_limit = later(w->now, object->policy.hard_ms);
 	return true;
 }

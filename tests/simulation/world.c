@@ -7,8 +7,9 @@
  * the core says to it. The tick comes before or after the thing that happens, as it would in a loop
  * that is busy: a deadline that has passed must not be served differently because another event was
  * first. All decisions come from the seed. The odds change from stretch to stretch, so that there
- * are times of many transparent holders, of stuck ones, of slow fences, and between them times in
- * which everything comes back; those also prove that nobody was forgotten.
+ * are times of many transparent holders, of stuck ones, of slow fences, of disks that hang or are
+ * full, and between them times in which everything comes back; those also prove that nobody was
+ * forgotten.
  */
 
 #include "tests/simulation/actions.h"
@@ -200,7 +201,11 @@ void world_weather(struct world *w)
 {
 	actions_weather(w);
 	w->slow_fences = (unsigned int)rng_below(&w->rng, 60);
+	if (rng_percent(&w->rng, 12))
+		w->slow_fences = 100; /* it hangs: what is not forced stays */
 	w->failing_fences = (unsigned int)rng_below(&w->rng, 30);
+	if (rng_percent(&w->rng, 12))
+		w->failing_fences = 90; /* it is full */
 	w->pace = MS >> rng_below(&w->rng, 6);
 	w->pages = (unsigned int)rng_between(&w->rng, 6, 40);
 	world_trace(w, "weather: %u pages, %u%% slow", w->pages, w->slow_fences);

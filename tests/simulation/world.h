@@ -92,6 +92,7 @@ struct sim_seal {
 	bool returning;
 	uint64_t job;
 	uint64_t return_start, return_end;
+	uint64_t kept_at; /* when a return last failed */
 	bool fenced; /* the job is done: of the whole, or of what is being returned */
 	bool soft;   /* as in sim_request, while it is parked */
 	bool parked; /* promises nothing, whatever is done to it */
@@ -150,7 +151,8 @@ struct tally {
 	uint64_t steps, commands, grants, conflicts, recalls, partial_returns, splits, delays,
 	    revocations, waiters_served, seq_wraps, holds, holds_expired, parks, regrants,
 	    forced_fences, lapses, quarantines, flushes, failed_returns, avails, recall_anys,
-	    wide_recalls, token_grants, deadlocks, timeouts, deaths, denied, no_matching;
+	    wide_recalls, token_grants, deadlocks, timeouts, deaths, denied, no_matching,
+	    overdue_returns, hurried_deaths;
 };
 
 struct world {
@@ -165,6 +167,7 @@ struct world {
 	/* the weather of this stretch: how likely what is */
 	unsigned int weight[18];
 	unsigned int slow_fences, failing_fences, pages;
+	uint32_t longest_min_hold; /* of any object so far */
 	uint64_t pace; /* nanoseconds that an ordinary step takes at most */
 
 	struct sim_holder holders[MAX_HOLDERS];
@@ -282,6 +285,7 @@ bool part_of(const struct world *w, const struct sim_request *request,
 void lined_up(struct world *w); /* fills line: who waits or holds, parked seals too */
 struct sim_request parked_request(const struct sim_seal *seal); /* as it stands in line */
 bool blocked(const struct world *w, uint64_t process);
+uint32_t patience_ms(struct world *w, const struct sim_seal *seal); /* without DELAY or progress */
 bool in_force(const struct sim_seal *seal, uint64_t start, uint64_t end);
 bool disturbs(const struct world *w, const struct sim_seal *seal,
 	      const struct sim_request *request);

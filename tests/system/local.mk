@@ -6,6 +6,7 @@ check_LTLIBRARIES += %D%/librig.la
 tests_system_librig_la_SOURCES = \
 	%D%/rig.h %D%/rig.c \
 	%D%/actor.c \
+	%D%/freeze.c \
 	%D%/raw.h %D%/raw.c
 tests_system_librig_la_LIBADD = libmapseal.la proto/libproto.la
 
@@ -33,6 +34,8 @@ system_programs = \
 	%D%/export-deadlines \
 	%D%/foreign-read \
 	%D%/fork-while-holding \
+	%D%/frozen-disk-break \
+	%D%/frozen-disk-patience \
 	%D%/full-disk \
 	%D%/hard-seal \
 	%D%/hold-expires \
@@ -88,6 +91,8 @@ tests_system_error_texts_LDADD = %D%/librig.la
 tests_system_export_deadlines_LDADD = %D%/librig.la
 tests_system_foreign_read_LDADD = %D%/librig.la
 tests_system_fork_while_holding_LDADD = %D%/librig.la
+tests_system_frozen_disk_break_LDADD = %D%/librig.la
+tests_system_frozen_disk_patience_LDADD = %D%/librig.la
 tests_system_full_disk_LDADD = %D%/librig.la
 tests_system_hard_seal_LDADD = %D%/librig.la
 tests_system_hold_expires_LDADD = %D%/librig.la

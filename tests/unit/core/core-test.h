@@ -243,6 +243,13 @@ static inline int give(uint64_t id, uint64_t start, uint64_t end)
 	return core_return(t.core, v.holder, id, v.seq, start, end, false, t.now);
 }
 
+static inline void fence_failed(uint64_t job, int error)
+{
+	struct core_fence_result r = { .job = job, .error = error };
+
+	core_fenced(t.core, &r, t.now);
+}
+
 static inline void fence_done(uint64_t job, enum core_fence fence)
 {
 	struct core_fence_result r = { .job = job, .fence = fence };

@@ -6,6 +6,7 @@ core_tests = \
 	%D%/test-seq \
 	%D%/test-deadline \
 	%D%/test-recall \
+	%D%/test-fence \
 	%D%/test-waiters \
 	%D%/test-break \
 	%D%/test-scope \
@@ -30,6 +31,9 @@ tests_unit_core_test_deadline_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
 tests_unit_core_test_recall_SOURCES = %D%/core-test.h %D%/test-recall.c
 tests_unit_core_test_recall_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_test_recall_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
+tests_unit_core_test_fence_SOURCES = %D%/core-test.h %D%/test-fence.c
+tests_unit_core_test_fence_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_test_fence_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
 tests_unit_core_test_waiters_SOURCES = %D%/core-test.h %D%/test-waiters.c
 tests_unit_core_test_waiters_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_test_waiters_LDADD = daemon/core/libcore.la $(CHECK_LIBS)

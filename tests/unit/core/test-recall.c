@@ -585,38 +585,6 @@ START_TEST(lapse_before_asking_is_silent)
 }
 END_TEST
 
-START_TEST(fence_is_forced_once)
-{
-	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), job;
-
-	pass(20);
-	brk(0, 100);
-	pass(2000);
-	job = take(CORE_CMD_FENCE).job;
-	pass(1999);
-	none(CORE_CMD_FENCE_FORCE);
-	pass(1);
-	ck_assert_uint_eq(take(CORE_CMD_FENCE_FORCE).job, job);
-	none(CORE_CMD_BREAK_READY);
-	pass(10000);
-	none(CORE_CMD_FENCE_FORCE);
-	ck_assert(exists(s));
-	fence_done(job, CORE_FENCE_TORN_POSSIBLE);
-	take(CORE_CMD_BREAK_READY);
-	ck_assert_uint_eq(stats().forced, 1);
-}
-END_TEST
-
-START_TEST(slow_return_is_forced)
-{
-	uint64_t s = seal(holder(), 0, 100, CORE_WRITE);
-
-	ck_assert_int_eq(give(s, 0, 100), 0);
-	pass(2000);
-	ck_assert_int_eq(take(CORE_CMD_FENCE_FORCE).cause, CORE_CAUSE_RETURN);
-}
-END_TEST
-
 START_TEST(revoke_park_is_granted_again)
 {
 	uint64_t s = seal(holder(), 0, 100, CORE_WRITE, .flags = CORE_F_REVOKE_PARK), b;
@@ -836,8 +804,6 @@ int main(void)
 	tcase_add_test(tc, wider_break_asks_again_for_hull);
 	tcase_add_test(tc, recall_lapses_with_its_last_break);
 	tcase_add_test(tc, lapse_before_asking_is_silent);
-	tcase_add_test(tc, fence_is_forced_once);
-	tcase_add_test(tc, slow_return_is_forced);
 	tcase_add_test(tc, revoke_park_is_granted_again);
 	tcase_add_test(tc, quarantine_is_told);
 	tcase_add_test(tc, holder_gone_is_fenced);
