@@ -5,13 +5,21 @@
  *
  * A call on a range is a request for each piece of the seal that the range touches, in order. A
  * range of which some part is not held any more is refused before anything is asked; one that loses
- * a part meanwhile has been done up to there.
+ * a part meanwhile has been done up to there, and is refused alike: that the supervisor then speaks of a
+ * bad range is no fault of the caller's.
  */
 
 #include <errno.h>
 
 #include "client/error.h"
 #include "client/seal.h"
+
+static bool covers(const struct mapseal_seal *seal, uint64_t id, uint64_t start, uint64_t end)
+{
+	const struct piece *piece = piece_find(seal->m, id);
+
+	return piece && !piece->returning && piece->start <= start && piece->end >= end;
+}
 
 /* Asks for one thing piece by piece. @fill puts the clipped range into the message. */
 static int each_piece(struct mapseal_seal *seal, uint64_t start, uint64_t end,
@@ -31,13 +39,16 @@ static int each_piece(struct mapseal_seal *seal, uint64_t start, uint64_t end,
 	}
 	for (at = start; r == 0 && at < end;) {
 		const struct piece *piece = piece_first(seal, at, end);
-		uint64_t to;
+		uint64_t to, id;
 
 		if (!piece || piece->start > at)
 			return seal_stale(seal);
+		id = piece->id;
 		to = piece->end < end ? piece->end : end;
 		fill(message, piece, at, to);
 		r = wire_call(&seal->m->wire, message, NULL, 0, NULL, NULL, PROTO_DONE, NULL);
+		if (r == -EINVAL && !covers(seal, id, at, to))
+			return seal_stale(seal);
 		at = to;
 	}
 	return r;

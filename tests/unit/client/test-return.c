@@ -84,6 +84,51 @@ START_TEST(test_middle_split)
 }
 END_TEST
 
+/* Posted when the supervisor has the RETURN, so that what is sent next comes after it. */
+static sem_t return_seen;
+
+static void script_commit_crosses(struct peer *p)
+{
+	uint32_t serial;
+
+	peer_begin(p, 8);
+	peer_recall(p, 5, 2, 0, PEER_PAGES(2));
+	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
+	peer_expect_return(p, 5, 2, 0, PEER_PAGES(2));
+	serial = p->message.serial;
+	sem_post(&return_seen);
+	peer_expect(p, PROTO_COMMIT);
+	ck_assert_uint_eq(p->message.commit.length, PEER_PAGES(8));
+	peer_send(p, (struct proto_message){ .type = PROTO_RETURNED,
+					     .serial = serial,
+					     .returned = { .seal = 5, .seq = 3,
+							   .length = PEER_PAGES(2) } });
+	peer_refuse(p, PROTO_E_BAD_RANGE, "the range begins before the seal does");
+	peer_expect(p, PROTO_COMMIT);
+	peer_refuse(p, PROTO_E_BAD_RANGE, "and this one is in the wrong");
+	peer_expect_return(p, 5, 3, PEER_PAGES(2), PEER_PAGES(6));
+	peer_returned(p, 4, 0, 0);
+	peer_expect_end(p);
+}
+
+START_TEST(test_commit_crosses_a_return)
+{
+	struct mapseal_seal *seal;
+	struct mapseal *m;
+
+	sem_init(&return_seen, 0, 0);
+	peer_start(&peer, script_commit_crosses);
+	m = peer_connect(&peer, MAPSEAL_THREAD, NULL, NULL);
+	seal = peer_acquire(m, 8, peer_return_it, NULL);
+	while (sem_wait(&return_seen) < 0)
+		;
+	ck_assert_int_eq(mapseal_commit(seal, 0, PEER_PAGES(8)), -ESTALE);
+	ck_assert_int_eq(mapseal_commit(seal, PEER_PAGES(2), PEER_PAGES(6)), -EINVAL);
+	mapseal_close(m);
+	peer_finish(&peer);
+}
+END_TEST
+
 static enum mapseal_verdict want_whole(struct mapseal_recall *recall, void *data)
 {
 	(void)data;
@@ -245,6 +290,7 @@ int main(void)
 	TCase *tc = tcase_create("return");
 
 	tcase_add_test(tc, test_middle_split);
+	tcase_add_test(tc, test_commit_crosses_a_return);
 	tcase_add_loop_test(tc, test_returning_more_than_asked, 0, 2);
 	tcase_add_loop_test(tc, test_old_seq_is_repeated, 0, 2);
 	tcase_add_test(tc, test_refusal_overtakes_the_recall);
