@@ -61,6 +61,7 @@ system_programs = \
 	%D%/rogue-remap \
 	%D%/seal-avail \
 	%D%/socket-activation \
+	%D%/stress \
 	%D%/system-calls \
 	%D%/truncate-sigbus \
 	%D%/visibility \
@@ -120,6 +121,7 @@ tests_system_rogue_memory_LDADD = %D%/librig.la
 tests_system_rogue_remap_LDADD = %D%/librig.la
 tests_system_seal_avail_LDADD = %D%/librig.la
 tests_system_socket_activation_LDADD = %D%/librig.la
+tests_system_stress_LDADD = %D%/librig.la
 tests_system_system_calls_LDADD = %D%/librig.la
 tests_system_truncate_sigbus_LDADD = %D%/librig.la
 tests_system_visibility_LDADD = %D%/librig.la
