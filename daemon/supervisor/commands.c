@@ -98,6 +98,8 @@ static void recall(struct supervisor *s, const struct core_command *c)
 		seal_event(seal, &message);
 	else if (client && client->session)
 		session_event(client->session, &message);
+	if (!watch_any(s))
+		return;
 	snprintf(detail, sizeof(detail), "%s, deadline in %u ms",
 		 proto_text(PROTO_TEXT_SCOPE, c->scope), message.recall.deadline_ms);
 	tell(s, c, PROTO_CHANGE_RECALLED, detail);

@@ -13,6 +13,7 @@
  * order in which they were submitted, late or not.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "daemon/supervisor/wiring.h"
@@ -39,6 +40,13 @@ struct job *job_forget(struct supervisor *s, struct job *job)
 	return NULL;
 }
 
+/* A job that the pager has not been given yet. */
+struct late {
+	struct list link;
+	struct job context;
+	struct pager_job job;
+};
+
 static int submit(struct supervisor *s, const struct job *context, struct pager_job *job)
 {
 	struct job *j = malloc(sizeof(*j));
@@ -58,10 +66,31 @@ static int submit(struct supervisor *s, const struct job *context, struct pager_
 	return 0;
 }
 
+static void must(int r)
+{
+	if (r == 0)
+		return;
+	log_line(LOG_LEVEL_ERROR, "out of memory for a job that must not be left out");
+	abort();
+}
+
+static void submit_late(struct supervisor *s)
+{
+	list_for_each (l, &s->late) {
+		struct late *late = list_entry(l, struct late, link);
+
+		must(submit(s, &late->context, &late->job));
+		list_unlink(l);
+		free(late);
+	}
+}
+
 int job_submit(struct supervisor *s, const struct job *context, struct pager_job *job)
 {
-	int r = submit(s, context, job);
+	int r;
 
+	submit_late(s);
+	r = submit(s, context, job);
 	if (r == 0)
 		s->kick_at = 0;
 	return r;
@@ -71,19 +100,26 @@ int job_submit(struct supervisor *s, const struct job *context, struct pager_job
  * gives up on the same occasion. */
 void job_submit_must(struct supervisor *s, const struct job *context, struct pager_job *job)
 {
-	if (job_submit(s, context, job) < 0) {
-		log_line(LOG_LEVEL_ERROR, "out of memory for a job that must not be left out");
-		abort();
-	}
+	must(job_submit(s, context, job));
 }
 
 void job_submit_late(struct supervisor *s, const struct job *context, struct pager_job *job)
 {
-	uint64_t before = s->kick_at;
+	struct late *late = malloc(sizeof(*late));
 
-	job_submit_must(s, context, job);
-	if (before)
-		s->kick_at = before != CORE_NEVER ? before : loop_now() + LATE_NSEC;
+	must(late ? 0 : -ENOMEM);
+	*late = (struct late){ .context = *context, .job = *job };
+	list_init(&late->link);
+	list_append(&s->late, &late->link);
+	if (s->kick_at == CORE_NEVER)
+		s->kick_at = loop_now() + LATE_NSEC;
+}
+
+void jobs_forget_late(struct supervisor *s)
+{
+	list_for_each (l, &s->late)
+		free(list_entry(l, struct late, link));
+	list_init(&s->late);
 }
 
 /* The pager is told of all jobs at once: of the first that somebody waits for in this round. */
@@ -102,6 +138,7 @@ void jobs_begin(struct supervisor *s)
 
 	if (due == CORE_NEVER || (due && due > loop_now()))
 		return;
+	submit_late(s);
 	s->kick_at = CORE_NEVER;
 	pager_kick(s->pager);
 }

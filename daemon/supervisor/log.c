@@ -14,13 +14,16 @@
 
 void log_line(enum log_level level, const char *format, ...)
 {
+	static int terminal = -1;
 	char line[2048];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	if (isatty(STDERR_FILENO))
+	if (terminal < 0)
+		terminal = isatty(STDERR_FILENO);
+	if (terminal)
 		fprintf(stderr, "mapseald: %s\n", line);
 	else
 		fprintf(stderr, "<%d>%s\n", level, line);

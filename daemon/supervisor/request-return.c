@@ -13,6 +13,7 @@
  * acquires again has hardly more memory than it is charged for.
  */
 
+#include "daemon/core/seq.h"
 #include "daemon/supervisor/wiring.h"
 
 #define LATE_BYTES (UINT64_C(2) << 20) /* the pager takes that much in one turn */
@@ -82,11 +83,11 @@ void return_late(struct supervisor *s, struct seal *seal, const struct core_comm
 		.start = c->start,
 		.end = c->end,
 		.serial = seal->return_serial,
+		.seq = seq_next(c->seq),
 	};
 
-	seal->window->late = true;
+	seal->late = seal->window->late = true;
 	job_submit_late(s, &context, &job);
-	seal->late_fence = job.tag;
 	core_fenced(s->core, &fenced, loop_now());
 }
 
@@ -135,7 +136,6 @@ void return_done(struct supervisor *s, const struct core_command *c)
 		.upper = c->split_seal,
 		.upper_seq = c->split_seq,
 	};
-	struct job *late;
 
 	if (!seal)
 		return;
@@ -147,10 +147,7 @@ void return_done(struct supervisor *s, const struct core_command *c)
 		seal_split(s, seal, c);
 	quota_refund_part(&seal->window->bytes, page_up(c->end - c->start));
 	quota_refund_part(&seal->window->export_bytes, page_up(c->end - c->start));
-	late = seal->late_fence ? job_find(s, seal->late_fence) : NULL;
-	if (late)
-		late->seq = c->seq;
-	else if (seal->returning)
+	if (seal->returning && !seal->late)
 		reply_returned(seal->window->client, seal->return_serial, &returned);
 	seal->returning = false;
 	if (seal->undoing)

@@ -65,6 +65,7 @@ struct supervisor {
 	uint64_t notify_at, notify_every; /* CORE_NEVER, 0: no watchdog */
 	uint64_t kick_at; /* when the pager hears of its jobs; CORE_NEVER: there are none */
 	size_t n_unanswered; /* requests that the core has not answered */
+	struct list late; /* jobs that the pager has not been given */
 	bool notify_asked; /* the pager has been asked for a sign of life */
 	bool stopping, told_stopping;
 	int failed; /* -errno: the loop can't go on */
@@ -168,7 +169,7 @@ struct seal {
 	bool announced; /* GRANTED was sent */
 	bool returning; /* by its holder: serial waits for an answer */
 	bool recalled;	/* it was asked to */
-	uint64_t late_fence; /* tag of the job that gives the answer; 0: the core's word does */
+	bool late;	/* the answer comes when its pages are gone, not by the core's word */
 	bool undoing;	/* the window could not be opened */
 	uint32_t return_serial;
 };

@@ -280,6 +280,7 @@ int supervisor_new(const struct config *config, struct supervisor **ret)
 	list_init(&s->client_list);
 	list_init(&s->watchers);
 	list_init(&s->quarantine_list);
+	list_init(&s->late);
 	for (size_t i = 0; i < INODE_BUCKETS; i++)
 		list_init(&s->inodes[i]);
 	r = loop_new(RING_ENTRIES, &s->loop);
@@ -328,6 +329,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
 	sessions_free(s->sessions);
 	if (s->pager)
 		loop_poll_stop(&s->pager_poll);
+	jobs_forget_late(s);
 	pager_free(s->pager);
 	while ((n = idmap_any(&s->jobs)))
 		job_forget(s, container_of(n, struct job, node));

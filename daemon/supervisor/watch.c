@@ -17,14 +17,26 @@ static uint64_t realtime_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+bool watch_any(const struct supervisor *s)
+{
+	return !list_empty(&s->watchers);
+}
+
 void watch_tell(struct supervisor *s, const struct change *change)
 {
-	const struct client *holder = client_find(s, change->holder);
-	const struct object *object = object_find(s, change->object);
-	struct proto_message message = {
+	const struct client *holder;
+	const struct object *object;
+	struct proto_message message;
+
+	if (!watch_any(s))
+		return;
+	holder = client_find(s, change->holder);
+	object = object_find(s, change->object);
+	message = (struct proto_message){
 		.type = PROTO_CHANGED,
 		.changed = {
 			.change = change->change,
+			.time_ms = realtime_ms(),
 			.id = change->id,
 			.object = object ? object->name : "",
 			.offset = change->start,
@@ -35,10 +47,6 @@ void watch_tell(struct supervisor *s, const struct change *change)
 			.detail = change->detail ? change->detail : "",
 		},
 	};
-
-	if (list_empty(&s->watchers))
-		return;
-	message.changed.time_ms = realtime_ms();
 	list_for_each (l, &s->watchers) {
 		struct client *client = list_entry(l, struct client, watch_link);
 

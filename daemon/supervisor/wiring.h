@@ -90,6 +90,7 @@ void job_submit_must(struct supervisor *s, const struct job *context, struct pag
 /* The same for what nobody waits for: begun when others' requests have their answers, or soon. */
 void job_submit_late(struct supervisor *s, const struct job *context, struct pager_job *job);
 void jobs_begin(struct supervisor *s);
+void jobs_forget_late(struct supervisor *s);
 uint64_t jobs_due(const struct supervisor *s);
 struct job *job_forget(struct supervisor *s, struct job *job);
 
@@ -198,6 +199,7 @@ struct change {
 	uint64_t holder; /* whose; 0: nobody's */
 	const char *detail;
 };
+bool watch_any(const struct supervisor *s); /* so that nothing is put into words for nobody */
 void watch_tell(struct supervisor *s, const struct change *change);
 
 /* log.c */
