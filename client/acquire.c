@@ -15,12 +15,13 @@
 #include <stdlib.h>
 
 #include "client/agent.h"
+#include "client/direct.h"
 #include "client/error.h"
 #include "client/seal.h"
 
 #define ACQUIRE_FLAGS                                                                              \
 	(MAPSEAL_NO_WAIT | MAPSEAL_WANT_AVAIL | MAPSEAL_PINNABLE | MAPSEAL_TRANSPARENT |           \
-	 MAPSEAL_REVOKE_PARK | MAPSEAL_WEAK_OK)
+	 MAPSEAL_REVOKE_PARK | MAPSEAL_WEAK_OK | MAPSEAL_UNSHARE)
 
 static int check(const struct mapseal_request *request)
 {
@@ -36,8 +37,9 @@ static int check(const struct mapseal_request *request)
 	if (request->kind != MAPSEAL_WINDOW && request->kind != MAPSEAL_DIRECT)
 		return error_set(EINVAL, "A seal's kind is WINDOW or DIRECT, not %d",
 				 (int)request->kind);
-	if (request->kind == MAPSEAL_DIRECT)
-		return error_set(EOPNOTSUPP, "This version of the library maps no DIRECT seals");
+	if (request->kind != MAPSEAL_DIRECT &&
+	    (request->map_flags || request->flags & MAPSEAL_UNSHARE))
+		return error_set(EINVAL, "map_flags and UNSHARE are for DIRECT seals");
 	if ((request->flags & MAPSEAL_PINNABLE) && request->mode != MAPSEAL_WRITE)
 		return error_set(EINVAL, "READ windows are not for pinning");
 	if (request->object && !*request->object)
@@ -50,12 +52,17 @@ static int check(const struct mapseal_request *request)
 	return connection_check_range(request->offset, request->length);
 }
 
-static struct mapseal_seal *seal_new(struct mapseal *m, const struct mapseal_request *request)
+/* Takes @direct over, also if it fails. */
+static struct mapseal_seal *seal_new(struct mapseal *m, const struct mapseal_request *request,
+				     struct direct *direct)
 {
 	struct mapseal_seal *seal = calloc(1, sizeof(*seal));
 
-	if (!seal)
+	if (!seal) {
+		direct_drop(direct);
 		return NULL;
+	}
+	seal->direct = direct;
 	gate_init(&seal->gate, m->agent.kick);
 	seal->m = m;
 	seal->mode = request->mode;
@@ -66,6 +73,7 @@ static struct mapseal_seal *seal_new(struct mapseal *m, const struct mapseal_req
 	list_init(&seal->pieces);
 	seal->window = calloc(1, sizeof(*seal->window));
 	if (!seal->window) {
+		direct_drop(direct);
 		free(seal);
 		return NULL;
 	}
@@ -165,10 +173,13 @@ static int acquire(struct mapseal *m, const struct mapseal_request *request,
 	r = ask(seal, request, &memory, &offset);
 	wire_unlock(&m->wire);
 	if (r == 0)
-		r = map(seal, memory, offset);
+		r = seal->direct ? direct_map(seal, take_fd(&memory), offset)
+				 : map(seal, memory, offset);
 
 	wire_lock(&m->wire);
 	seal->mapping = false;
+	if (r == 0 && seal->direct)
+		direct_mapped(seal);
 	seal_update_gate(seal);
 	if (r == 0)
 		agent_kick(m);
@@ -182,6 +193,7 @@ int mapseal_acquire(struct mapseal *m, const struct mapseal_request *given,
 	struct mapseal_request request;
 	struct mapseal_error why;
 	struct mapseal_seal *seal;
+	struct direct *direct = NULL;
 	int r;
 
 	r = connection_check(m);
@@ -194,11 +206,13 @@ int mapseal_acquire(struct mapseal *m, const struct mapseal_request *given,
 	if (!request.kind)
 		request.kind = MAPSEAL_WINDOW;
 	r = check(&request);
-	if (r == 0)
+	if (r == 0 && request.kind == MAPSEAL_DIRECT)
+		r = direct_new(m, &request, &direct);
+	else if (r == 0)
 		r = space_attach(m, request.object, request.flags & MAPSEAL_TRANSPARENT);
 	if (r < 0)
 		return r;
-	seal = seal_new(m, &request);
+	seal = seal_new(m, &request, direct);
 	if (!seal)
 		return error_set(ENOMEM, "Out of memory");
 	r = acquire(m, &request, seal);

@@ -17,6 +17,8 @@
 
 #include "client/agent.h"
 
+#include "client/direct.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -47,6 +49,10 @@ static void drain(struct mapseal *m, const struct epoll_event *ready, int n)
 	for (int i = 0; i < n; i++) {
 		int fd = ready[i].data.fd;
 
+		if (fd == m->space.fences) {
+			fence_serve(m);
+			continue;
+		}
 		if (fd != m->wire.socket && read(fd, &count, sizeof(count)) < 0)
 			continue;
 		if (fd == m->agent.timer)
@@ -186,7 +192,7 @@ static void run(struct mapseal *m)
 static void *thread_main(void *data)
 {
 	struct mapseal *m = data;
-	struct epoll_event ready[3];
+	struct epoll_event ready[4];
 	int n;
 
 	wire_lock(&m->wire);
@@ -194,13 +200,13 @@ static void *thread_main(void *data)
 		m->wire.served = true;
 		/* A caller that reads now has its reply handed by us, if it comes to us. */
 		wire_unlock(&m->wire);
-		n = epoll_wait(m->agent.epoll, ready, 3, -1);
+		n = epoll_wait(m->agent.epoll, ready, 4, -1);
 		wire_lock(&m->wire);
 		drain(m, ready, n);
 		begin(m);
 		wire_pump(&m->wire);
 		if (list_empty(&m->agent.recalls) && list_empty(&m->agent.events) &&
-		    !m->wire.lost) {
+		    list_empty(&m->space.due) && !m->wire.lost) {
 			m->agent.running = false;
 			continue;
 		}
@@ -227,7 +233,7 @@ int mapseal_get_fd(struct mapseal *m)
 
 int mapseal_dispatch(struct mapseal *m)
 {
-	struct epoll_event ready[3];
+	struct epoll_event ready[4];
 	int r = connection_check(m);
 
 	if (r < 0)
@@ -238,7 +244,7 @@ int mapseal_dispatch(struct mapseal *m)
 	if (m->agent.running) {
 		r = error_set(EBUSY, "mapseal_dispatch() is running already");
 	} else {
-		drain(m, ready, epoll_wait(m->agent.epoll, ready, 3, 0));
+		drain(m, ready, epoll_wait(m->agent.epoll, ready, 4, 0));
 		begin(m);
 		run(m);
 		if (m->wire.lost)

@@ -19,6 +19,7 @@
 
 #include "client/agent.h"
 #include "client/break.h"
+#include "client/direct.h"
 #include "client/connection.h"
 #include "client/error.h"
 #include "client/fork.h"
@@ -195,12 +196,14 @@ int mapseal_connect(const struct mapseal_options *given, struct mapseal **ret)
 	m->pid = getpid();
 	m->on_event = options.on_event;
 	m->data = options.data;
-	m->wire.socket = m->wire.nudge = m->space.uffd = -1;
+	m->wire.socket = m->wire.nudge = m->space.uffd = m->space.fences = -1;
 	m->agent.epoll = m->agent.kick = m->agent.timer = -1;
 	list_init(&m->link);
 	list_init(&m->seals);
 	list_init(&m->breaks);
 	list_init(&m->space.retired);
+	list_init(&m->space.due);
+	list_init(&m->space.askings);
 	list_init(&m->wire.calls);
 	list_init(&m->wire.backlog);
 	list_init(&m->agent.recalls);
@@ -242,7 +245,9 @@ static struct mapseal *free_connection(struct mapseal *m, bool forked)
 		list_unlink(l);
 		free(list_entry(l, struct window, link));
 	}
+	fence_forget_askings(m);
 	m->space.uffd = fd_close(m->space.uffd);
+	m->space.fences = fd_close(m->space.fences);
 	free(m);
 	return NULL;
 }

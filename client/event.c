@@ -17,6 +17,7 @@
 
 #include "client/agent.h"
 #include "client/break.h"
+#include "client/direct.h"
 
 void agent_settle(struct piece *piece)
 {
@@ -134,6 +135,10 @@ static void on_revoked(struct mapseal *m, const struct proto_revoked *revoked)
 	piece->seq = revoked->seq;
 	piece->returning = false;
 	agent_settle(piece);
+	if (event.seal->direct && parked)
+		direct_fence(event.seal, piece->start, piece->end);
+	else if (event.seal->direct)
+		direct_poison(event.seal, piece->start, piece->end);
 	if (parked) {
 		piece->parked = true;
 	} else {
@@ -154,6 +159,8 @@ static void on_regranted(struct mapseal *m, const struct proto_regranted *regran
 	piece->seq = regranted->seq;
 	piece->parked = false;
 	piece->seal->object_size = regranted->size;
+	if (piece->seal->direct)
+		direct_lift(piece->seal, piece->start, piece->end);
 	seal_update_gate(piece->seal);
 	event.seal = piece->seal;
 	event.offset = piece->start;
@@ -169,7 +176,25 @@ static void on_lapsed(struct mapseal *m, const struct proto_lapsed *lapsed)
 		return;
 	piece->seq = lapsed->seq;
 	agent_settle(piece);
+	/* a RETURN that crossed this was refused, and found that out before */
+	if (piece->seal->direct && !piece->returning && !piece->parked)
+		direct_lift(piece->seal, piece->start, piece->end);
 	seal_update_gate(piece->seal);
+}
+
+static void on_broken(struct mapseal *m, const struct proto_broken *broken)
+{
+	struct piece *piece = piece_find(m, broken->seal);
+	struct mapseal_event event = {
+		.type = MAPSEAL_EVENT_BROKEN,
+		.offset = broken->offset,
+		.length = broken->length,
+	};
+
+	if (!piece)
+		return;
+	event.seal = piece->seal;
+	agent_tell(m, &event);
 }
 
 void agent_on_event(struct wire_frame *frame, void *data)
@@ -199,11 +224,16 @@ void agent_on_event(struct wire_frame *frame, void *data)
 		agent_tell(m, &event);
 		break;
 	case PROTO_AVAIL:
+		if (fence_on_avail(m, message->avail.request))
+			break;
 		event.type = MAPSEAL_EVENT_AVAIL;
 		event.object = message->avail.object;
 		event.offset = message->avail.offset;
 		event.length = message->avail.length;
 		agent_tell(m, &event);
+		break;
+	case PROTO_BROKEN:
+		on_broken(m, &message->broken);
 		break;
 	case PROTO_BREAK_EXPIRED:
 		break_on_expired(m, message->break_expired.id);
@@ -214,7 +244,7 @@ void agent_on_event(struct wire_frame *frame, void *data)
 	}
 }
 
-/* The supervisor is gone, and its promises with it. Windows park: nobody serves them. */
+/* The supervisor is gone, and its promises with it. Windows park: nobody serves them; so do files. */
 void agent_on_lost(void *data)
 {
 	struct mapseal_event event = { .type = MAPSEAL_EVENT_DISCONNECTED };
@@ -228,6 +258,8 @@ void agent_on_lost(void *data)
 
 			piece->returning = false;
 			agent_settle(piece);
+			if (seal->direct)
+				direct_fence(seal, piece->start, piece->end);
 		}
 		seal_update_gate(seal);
 	}

@@ -48,6 +48,7 @@ static int show_seal(struct listing *listing, const struct proto_list_seal *entr
 		.held_ms = entry->held_ms,
 		.deadline_ms = entry->deadline_ms,
 		.dirty = entry->dirty,
+		.broken = entry->flags & PROTO_ENTRY_BROKEN,
 	};
 
 	return listing->seals(&info, listing->data);

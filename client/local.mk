@@ -11,6 +11,9 @@ client_libclient_la_SOURCES = \
 	%D%/acquire.c \
 	%D%/agent.c %D%/agent.h \
 	%D%/break.c %D%/break.h \
+	%D%/direct.c %D%/direct.h \
+	%D%/extents.c \
+	%D%/fence.c \
 	%D%/connect.c %D%/connection.h \
 	%D%/error.c %D%/error.h \
 	%D%/event.c \
@@ -27,7 +30,8 @@ client_libclient_la_SOURCES = \
 	%D%/values.c \
 	%D%/window.c \
 	%D%/wire.c %D%/wire.h
-client_libclient_la_LIBADD = proto/libproto.la
+client_libclient_la_CFLAGS = $(AM_CFLAGS) $(PMEM_CFLAGS)
+client_libclient_la_LIBADD = proto/libproto.la $(PMEM_LIBS)
 
 libmapseal_la_SOURCES =
 libmapseal_la_LIBADD = client/libclient.la $(PTHREAD_LIBS)

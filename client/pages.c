@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "client/direct.h"
 #include "client/error.h"
 #include "client/seal.h"
 
@@ -95,6 +96,8 @@ int mapseal_populate(struct mapseal_seal *seal, uint64_t offset, uint64_t length
 	r = seal_check_range(seal, offset, length);
 	if (r < 0)
 		return r;
+	if (seal->direct)
+		return direct_populate(seal, offset, length, mode);
 	wire_lock(&seal->m->wire);
 	r = each_piece(seal, offset, offset + length, &message, fill_populate);
 	wire_unlock(&seal->m->wire);
@@ -114,6 +117,8 @@ static int write_back(struct mapseal_seal *seal, uint64_t offset, uint64_t lengt
 	r = seal_check_range(seal, offset, length);
 	if (r < 0)
 		return r;
+	if (seal->direct)
+		return type == PROTO_FLUSH ? 0 : direct_sync(seal, offset, length);
 	wire_lock(&seal->m->wire);
 	r = each_piece(seal, offset, offset + length, &message,
 		       type == PROTO_FLUSH ? fill_flush : fill_commit);

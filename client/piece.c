@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "client/agent.h"
+#include "client/direct.h"
 #include "client/seal.h"
 
 struct piece *piece_new(void)
@@ -143,9 +144,15 @@ bool piece_on_returned(struct piece *piece, uint32_t seq, const struct proto_mes
 	piece->returning = false;
 	if (reply && reply->type == PROTO_RETURNED) {
 		returned = &reply->returned;
+		struct mapseal_seal *seal = piece->seal;
+
 		piece->seq = returned->seq;
 		carve(piece, returned->offset, returned->offset + returned->length,
 		      returned->upper, returned->upper_seq);
+		/* who came late has to show itself again, now that it can be asked for */
+		if (seal->direct)
+			fence_wake(seal, returned->offset,
+				   returned->offset + returned->length);
 		return true;
 	}
 	if (reply && reply->type == PROTO_REFUSED && reply->refused.code == PROTO_E_OLD_SEQ)

@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "client/agent.h"
+#include "client/direct.h"
 #include "client/error.h"
 
 uint64_t agent_now(void)
@@ -76,6 +77,11 @@ static void on_returned(const struct proto_message *reply, void *data)
 	} else if (piece->stage == PIECE_DUE && piece->refused_seq != about->seq) {
 		piece->stage = PIECE_OWED;
 	}
+	/* it stays held, unless it is to be returned once more */
+	piece = piece_find(about->m, about->id);
+	if (piece && event.length == 0 && event.seal->direct && piece->stage != PIECE_DUE &&
+	    !piece->parked)
+		direct_lift(event.seal, piece->start, piece->end);
 	seal_update_gate(event.seal);
 	agent_kick(about->m);
 	wire_wake(&about->m->wire);
@@ -100,10 +106,15 @@ static void post_return(struct piece *piece)
 		},
 	};
 
+	if (about && piece->seal->direct)
+		direct_fence(piece->seal, start, end);
 	if (!about || wire_post(&m->wire, &message, on_returned, about) < 0) {
 		free(about);
-		if (!m->wire.lost)
+		if (!m->wire.lost) {
 			piece->stage = PIECE_OWED;
+			if (piece->seal->direct)
+				direct_lift(piece->seal, start, end);
+		}
 		return;
 	}
 	piece->returning = true;
@@ -232,6 +243,8 @@ void agent_recalls(struct mapseal *m)
 {
 	bool again = true;
 
+	fence_ask_due(m);
+
 	while (again && !m->wire.lost) {
 		again = false;
 		if (m->agent.barrier_due) {
@@ -248,7 +261,7 @@ void agent_recalls(struct mapseal *m)
 
 uint64_t agent_next(const struct mapseal *m)
 {
-	uint64_t next = 0;
+	uint64_t next = fence_next(m);
 
 	list_for_each(l, &m->agent.recalls) {
 		const struct piece *piece = list_entry(l, struct piece, agent_link);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "client/agent.h"
+#include "client/direct.h"
 #include "client/error.h"
 #include "client/seal.h"
 
@@ -60,6 +61,8 @@ static int return_piece(struct mapseal_seal *seal, struct piece *piece, uint64_t
 	int r;
 
 	piece->returning = true;
+	if (seal->direct)
+		direct_fence(seal, start, end);
 	r = wire_call(&seal->m->wire, &message, NULL, 0, on_returned, &returning, PROTO_RETURNED,
 		      NULL);
 	piece = piece_find(seal->m, returning.id);
@@ -70,6 +73,8 @@ static int return_piece(struct mapseal_seal *seal, struct piece *piece, uint64_t
 		*ret_end = returning.end;
 	else if (strcmp(mapseal_last_error()->code, proto_error_name(PROTO_E_OLD_SEQ)) == 0)
 		r = 0;
+	if (r < 0 && piece && seal->direct && !seal->m->wire.lost)
+		direct_lift(seal, start, end);
 	return r;
 }
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "client/agent.h"
+#include "client/direct.h"
 #include "client/error.h"
 
 /* ---- ranges ------------------------------------------------------------------------------ */
@@ -56,6 +57,8 @@ void seal_destroy(struct mapseal_seal *seal)
 	end_pieces(seal);
 	list_unlink(&seal->link);
 	lost = m->wire.lost;
+	if (seal->direct)
+		direct_free(seal, true);
 	if (seal->window->address)
 		list_append(&windows, &seal->window->link);
 	else
@@ -76,6 +79,8 @@ void seal_forget(struct mapseal_seal *seal, struct list *windows)
 {
 	end_pieces(seal);
 	list_unlink(&seal->link);
+	if (seal->direct)
+		direct_free(seal, windows != NULL);
 	if (windows && seal->window->address)
 		list_append(windows, &seal->window->link);
 	else
@@ -125,7 +130,7 @@ uint64_t mapseal_length(const struct mapseal_seal *seal)
 
 uint64_t mapseal_id(const struct mapseal_seal *seal)
 {
-	return seal->id;
+	return __atomic_load_n(&seal->id, __ATOMIC_RELAXED);
 }
 
 enum mapseal_guard mapseal_seal_guard(const struct mapseal_seal *seal)

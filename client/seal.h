@@ -51,6 +51,7 @@ struct mapseal_seal {
 	struct list link; /* connection */
 	struct list pieces;
 	struct window *window;
+	struct direct *direct; /* NULL: a WINDOW seal */
 	uint64_t id, object, offset, length;
 	uint64_t object_size;
 	uint32_t last_seq;

@@ -18,6 +18,10 @@ struct space {
 	int uffd; /* our own copy, open to the end: see space.c */
 	bool kernel_faults;
 	struct list retired; /* struct window: not ours to unmap yet */
+	/* of DIRECT seals, see fence.c */
+	int fences;	     /* a userfaultfd, -1: none */
+	struct list due;     /* struct fence: to be asked for again */
+	struct list askings; /* struct asking */
 };
 
 struct window {

@@ -229,6 +229,35 @@ int wire_post(struct wire *w, const struct proto_message *message, wire_reply_fn
 	return r;
 }
 
+int wire_post_acquire(struct wire *w, const struct proto_message *message, int fd,
+		      wire_reply_fn on_reply, void *data, uint32_t *ret_serial)
+{
+	struct wire_post *post;
+	int r;
+
+	if (w->lost)
+		return wire_error_lost(w);
+	if (w->in_flight >= room(w, PROTO_ACQUIRE))
+		return error_set(EAGAIN, "Too many requests wait already");
+	post = calloc(1, sizeof(*post));
+	if (!post)
+		return error_set(ENOMEM, "Out of memory");
+	/* it is on its way when this returns, and the name needed no more */
+	post->message = *message;
+	post->call.on_reply = on_reply;
+	post->call.data = data;
+	post->call.posted = true;
+	list_init(&post->call.link);
+	list_init(&post->call.frames);
+	r = send_message(w, &post->call, &post->message, &fd, message->acquire.object ? 0 : 1);
+	if (r < 0) {
+		free(post);
+		return r;
+	}
+	*ret_serial = post->call.serial;
+	return 0;
+}
+
 static void send_backlog(struct wire *w)
 {
 	while (!w->lost && !list_empty(&w->backlog) && w->in_flight < w->max_in_flight) {

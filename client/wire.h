@@ -100,6 +100,11 @@ void wire_end(struct wire *w, struct wire_call *call);
 int wire_post(struct wire *w, const struct proto_message *message, wire_reply_fn on_reply,
 	      void *data);
 
+/* The same for an ACQUIRE, which may wait long: with its name, or with @fd if there is none. -EAGAIN: too
+ * many wait already. */
+int wire_post_acquire(struct wire *w, const struct proto_message *message, int fd,
+		      wire_reply_fn on_reply, void *data, uint32_t *ret_serial);
+
 /* Takes in what is there. -ECONNRESET once the supervisor is gone. Never blocks. */
 int wire_pump(struct wire *w);
 

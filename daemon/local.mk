@@ -8,9 +8,12 @@ daemon_libsupervisor_la_SOURCES = \
 	%D%/supervisor/state.h \
 	%D%/supervisor/wiring.h \
 	%D%/supervisor/bounds.c \
+	%D%/supervisor/broken.c \
 	%D%/supervisor/clients.c \
 	%D%/supervisor/commands.c \
 	%D%/supervisor/describe.c \
+	%D%/supervisor/direct.c \
+	%D%/supervisor/errands.c \
 	%D%/supervisor/jobs.c \
 	%D%/supervisor/log.c \
 	%D%/supervisor/objects.c \
@@ -20,6 +23,7 @@ daemon_libsupervisor_la_SOURCES = \
 	%D%/supervisor/refuse.c \
 	%D%/supervisor/request-acquire.c \
 	%D%/supervisor/request-break.c \
+	%D%/supervisor/request-extents.c \
 	%D%/supervisor/request-list.c \
 	%D%/supervisor/request-return.c \
 	%D%/supervisor/request-window.c \

@@ -142,6 +142,8 @@ enum {
 					* needs an export with kernel-faults */
 	MAPSEAL_REVOKE_PARK = 1u << 4, /* after a revocation: park and grant again, no SIGBUS */
 	MAPSEAL_WEAK_OK = 1u << 6,     /* take it though the guard cannot prove it */
+	MAPSEAL_UNSHARE = 1u << 7,     /* DIRECT: unshare extents that reflinks share, rather than
+					* refuse (XFS) */
 };
 
 enum mapseal_verdict {
@@ -180,6 +182,8 @@ struct mapseal_request {
 	uint32_t wait_ms;	/* give up after (-ETIMEDOUT); 0: as long as it takes */
 	mapseal_recall_fn on_recall; /* NULL: just return it. Ignored with TRANSPARENT */
 	void *data;
+	int map_flags; /* DIRECT: 0, or flags of mmap(2) that are insisted on: MAP_SHARED, MAP_SYNC
+			* (-EOPNOTSUPP without DAX). MAP_PRIVATE is refused (-EINVAL) */
 };
 
 /*
@@ -200,6 +204,79 @@ struct mapseal_request {
  */
 int mapseal_acquire(struct mapseal *m, const struct mapseal_request *request,
 		    struct mapseal_seal **ret);
+
+/*
+ * DIRECT seals: the holder maps the file itself, and the supervisor promises where its blocks are.
+ * Only on ext4 and XFS, and only with the right to write the file, for READ too (-EACCES): who may
+ * only read must not keep others from writing. The range is allocated and written (zeros) where it was
+ * not, and synced, before it is granted: -ENOSPC, -EDQUOT, -EIO if that fails. -EOPNOTSUPP: extents are
+ * shared (see UNSHARE), inline or encoded, or the file system moves blocks that are overwritten.
+ *
+ * The mapping is MAP_SHARED; MAP_SYNC where the file system has DAX. When a range is returned the library
+ * puts a fence in its place before the supervisor hears of it: a thread that comes late parks there,
+ * and the range is asked for again, like any acquire; when it is granted mapseal_id() is another, the
+ * event is MAPSEAL_EVENT_REGRANTED, and the thread goes on. The agent does that: who runs it by
+ * mapseal_dispatch() must not touch what was returned. A system call on a fence gets EFAULT.
+ *
+ * After a revocation the library does the same with REVOKE_PARK, and else makes the range SIGBUS, as
+ * soon as its agent hears of it. Nobody else can: what a holder that is stuck, or whoever it gave the
+ * extents to, still does to those blocks is not known, and reported as "unfenced".
+ *
+ * mapseal_fd() is the file, opened for reading (READ) or for reading and writing (WRITE), and stays the
+ * seal's. Changing the block map through it is the end of what was promised.
+ */
+int mapseal_fd(const struct mapseal_seal *seal); /* -EINVAL: a WINDOW seal */
+bool mapseal_is_pmem(const struct mapseal_seal *seal); /* MAP_SYNC holds */
+
+/*
+ * Makes what was stored in [address, address + length) durable: once it returned 0 it survives a crash.
+ * With MAP_SYNC that is a flush of the processor's caches in user space (libpmem), without a system call;
+ * elsewhere msync(2). On a WINDOW it is mapseal_commit(). Call it inside mapseal_enter(), or from the
+ * recall handler. -EINVAL: not within the seal. -EACCES: READ seal. -ESTALE: not held. -EIO, -ENOSPC.
+ */
+int mapseal_persist(struct mapseal_seal *seal, const void *address, size_t length);
+
+enum { /* besides the place of an extent */
+	MAPSEAL_EXTENT_UNWRITTEN = 1u << 0,
+	MAPSEAL_EXTENT_SHARED = 1u << 1,
+	MAPSEAL_EXTENT_INLINE = 1u << 2,
+	MAPSEAL_EXTENT_ENCODED = 1u << 3,
+	MAPSEAL_EXTENT_DELAYED = 1u << 4,
+};
+
+struct mapseal_extent {
+	uint64_t offset;   /* bytes, in the object */
+	uint64_t physical; /* bytes, on the device of its file system */
+	uint64_t length;
+	uint32_t flags; /* none of a map that was promised */
+};
+
+#define MAPSEAL_NOWHERE UINT64_MAX
+
+struct mapseal_difference {
+	uint64_t offset, length;
+	uint64_t promised, now; /* bytes, on the device; MAPSEAL_NOWHERE: a hole */
+	uint32_t flags;		/* as it is now */
+};
+
+struct mapseal_verified {
+	uint64_t extents;     /* that the range has now */
+	uint64_t differences; /* all of them; the callback sees the first */
+	uint64_t bytes;	      /* that are not where they were promised to be */
+};
+
+/*
+ * The extents that were promised under DIRECT seal @seal, in order; and whether they are still so. The
+ * seal may be another session's, if this one may see it. Neighbours are told as one. The callback returns
+ * non-zero to stop (which is then returned), and may call nothing of this library; @fn and @ret of
+ * mapseal_verify() may be NULL. A difference is a broken promise, see MAPSEAL_EVENT_BROKEN.
+ * -ESTALE: no such seal, or given back meanwhile. -EOPNOTSUPP: a WINDOW seal. -EIO.
+ */
+int mapseal_extents(struct mapseal *m, uint64_t seal,
+		    int (*fn)(const struct mapseal_extent *extent, void *data), void *data);
+int mapseal_verify(struct mapseal *m, uint64_t seal,
+		   int (*fn)(const struct mapseal_difference *difference, void *data), void *data,
+		   struct mapseal_verified *ret);
 
 /* Returns the seal if it is still held (written pages are flushed), unmaps the window, frees. NULL
  * is allowed; returns NULL. A failure to flush at this point leaves the bytes to the supervisor,
@@ -332,6 +409,9 @@ enum mapseal_event_type {
 	/* The supervisor is gone. Threads that touch a window wait until the application has its
 	 * seal freed, or closes: they then get SIGSEGV, and never zeros. */
 	MAPSEAL_EVENT_DISCONNECTED,
+	/* seal, offset, length: the blocks under a DIRECT seal were moved, freed or shared by
+	 * somebody whom no guard kept from it. Its extents must not be used any more. */
+	MAPSEAL_EVENT_BROKEN,
 };
 
 struct mapseal_event {
@@ -424,6 +504,7 @@ struct mapseal_seal_info {
 	uint64_t held_ms;
 	uint32_t deadline_ms; /* recalled: time left, else 0 */
 	uint64_t dirty;	      /* bytes */
+	bool broken;	      /* DIRECT: its block map was changed under it */
 };
 
 struct mapseal_break_info {

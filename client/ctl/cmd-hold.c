@@ -138,6 +138,22 @@ static void say_revoked(const struct hold *h, const struct mapseal_event *e)
 	json_print_line(o, h->out);
 }
 
+static void say_broken(const struct hold *h, const struct mapseal_event *e)
+{
+	char range[RANGE_TEXT_MAX];
+	struct json_object *o;
+
+	if (!h->json) {
+		say(h, "broken promise: blocks under seal %" PRIu64 " were changed within %s",
+		    mapseal_id(h->seal), range_format(e->offset, e->length, range));
+		return;
+	}
+	o = event(h, "broken");
+	json_add_u64(o, "offset", e->offset);
+	json_add_u64(o, "length", e->length);
+	json_print_line(o, h->out);
+}
+
 static void on_event(struct mapseal *m, const struct mapseal_event *e, void *data)
 {
 	struct hold *h = data;
@@ -158,6 +174,10 @@ static void on_event(struct mapseal *m, const struct mapseal_event *e, void *dat
 		if (e->keep == 0 && h->seal)
 			mapseal_return(h->seal, mapseal_offset(h->seal), mapseal_length(h->seal),
 				       0);
+		break;
+	case MAPSEAL_EVENT_BROKEN:
+		if (h->seal)
+			say_broken(h, e);
 		break;
 	case MAPSEAL_EVENT_RETURNED:
 	case MAPSEAL_EVENT_PARKED:
@@ -270,14 +290,15 @@ COMMAND_FN(cmd_hold)
 						      { "direct", MAPSEAL_DIRECT },
 						      { NULL, 0 } };
 	int mode = MAPSEAL_READ, kind = MAPSEAL_WINDOW;
-	bool no_wait = false, pinnable = false;
+	bool no_wait = false, pinnable = false, unshare = false;
 	uint32_t wait_ms = 0;
 	const struct option_spec options[] = {
 		OPTION_CHOICE('m', "mode", "MODE", modes, &mode, "read (the default) or write"),
-		OPTION_CHOICE('k', "kind", "KIND", kinds, &kind, "window (the default)"),
+		OPTION_CHOICE('k', "kind", "KIND", kinds, &kind, "window (the default) or direct"),
 		OPTION_MS('w', "wait", &wait_ms, "give up if it is not granted by then"),
 		OPTION_FLAG('n', "no-wait", &no_wait, "give up if it is not granted at once"),
 		OPTION_FLAG(0, "pinnable", &pinnable, "write: pages may be pinned"),
+		OPTION_FLAG(0, "unshare", &unshare, "direct: unshare what reflinks share"),
 		OPTION_END,
 	};
 	_cleanup_(hold_done) struct hold h = { .run = RUN_INIT };
@@ -295,7 +316,9 @@ COMMAND_FN(cmd_hold)
 		return ret;
 	if (no_wait && wait_ms)
 		return ctl_misuse("hold: --wait and --no-wait exclude each other");
-	ret = ctl_object(rest.operands[0], mode == MAPSEAL_WRITE, &object, &fd);
+	/* the right to write is needed for every DIRECT seal */
+	ret = ctl_object(rest.operands[0], mode == MAPSEAL_WRITE || kind == MAPSEAL_DIRECT, &object,
+			 &fd);
 	if (!ret)
 		ret = ctl_connect(ctl, &wanted, &m);
 	if (ret)
@@ -309,7 +332,8 @@ COMMAND_FN(cmd_hold)
 	request.kind = (enum mapseal_kind)kind;
 	request.wait_ms = wait_ms;
 	request.flags = (no_wait ? (unsigned int)MAPSEAL_NO_WAIT : 0) |
-			(pinnable ? (unsigned int)MAPSEAL_PINNABLE : 0);
+			(pinnable ? (unsigned int)MAPSEAL_PINNABLE : 0) |
+			(unshare ? (unsigned int)MAPSEAL_UNSHARE : 0);
 	h.m = m;
 	h.object = object.name;
 	h.mode = mode == MAPSEAL_READ ? "read" : "write";

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "client/ctl/ctl.h"
 #include "client/ctl/json.h"
@@ -44,7 +45,7 @@ static int add_seal(const struct mapseal_seal_info *info, void *data)
 	table_cell(l->table, "%s", info->object);
 	table_cell(l->table, "%s", range_format(info->offset, info->length, range));
 	table_cell(l->table, "%s", info->mode);
-	table_cell(l->table, "%s", info->kind);
+	table_cell(l->table, "%s%s", info->kind, info->broken ? " (BROKEN)" : "");
 	table_cell(l->table, "%s", info->state);
 	table_cell(l->table, "%" PRIu32, info->seq);
 	table_cell(l->table, "%s%s", info->guard, info->weak ? " (weak)" : "");
@@ -171,6 +172,8 @@ static int show_seal(const struct mapseal_seal_info *info, void *data)
 	show_row(t, "length", units_format_bytes(info->length, buf));
 	show_row(t, "mode", info->mode);
 	show_row(t, "kind", info->kind);
+	if (strcmp(info->kind, "direct") == 0)
+		show_row(t, "block map", info->broken ? "BROKEN: see mapsealctl verify" : "as promised, as far as is known");
 	show_row(t, "state", info->state);
 	table_cell(t, "seq");
 	table_cell(t, "%" PRIu32, info->seq);

@@ -55,6 +55,8 @@ COMMAND_FN(cmd_break);
 COMMAND_FN(cmd_watch);
 COMMAND_FN(cmd_doctor);
 COMMAND_FN(cmd_quarantine);
+COMMAND_FN(cmd_extents);
+COMMAND_FN(cmd_verify);
 
 enum {
 	CTL_NO_JSON = 1u << 8, /* --json means nothing here and is refused; beside enum OPTIONS_* */

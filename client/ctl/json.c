@@ -35,6 +35,11 @@ void json_add(struct json_object *object, const char *name, struct json_object *
 		render_no_memory();
 }
 
+struct json_object *json_new_string(const char *text)
+{
+	return must(json_object_new_string(text));
+}
+
 void json_add_string(struct json_object *object, const char *name, const char *text)
 {
 	char *valid = render_utf8(text);
@@ -97,6 +102,7 @@ struct json_object *json_seal(const struct mapseal_seal_info *info)
 	json_add_bool(o, "transparent", info->transparent);
 	json_add_bool(o, "weak", info->weak);
 	json_add_bool(o, "hard", info->hard);
+	json_add_bool(o, "broken", info->broken);
 	json_add_u64(o, "held_ms", info->held_ms);
 	json_add_u64(o, "deadline_ms", info->deadline_ms);
 	json_add_u64(o, "dirty", info->dirty);

@@ -13,6 +13,7 @@
 
 struct json_object *json_new_object(void);
 struct json_object *json_new_array(void);
+struct json_object *json_new_string(const char *text); /* of ours: valid UTF-8 */
 void json_add(struct json_object *object, const char *name,
 	      struct json_object *value); /* takes it over */
 void json_add_string(struct json_object *object, const char *name, const char *text);

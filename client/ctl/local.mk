@@ -19,6 +19,7 @@ mapsealctl_SOURCES = \
 	%D%/cmd-break.c \
 	%D%/cmd-cat.c \
 	%D%/cmd-doctor.c \
+	%D%/cmd-extents.c \
 	%D%/cmd-hold.c \
 	%D%/cmd-list.c \
 	%D%/cmd-quarantine.c \

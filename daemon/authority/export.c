@@ -36,6 +36,7 @@ void export_deinit(struct export *export)
 	free(export->read);
 	free(export->write);
 	free(export->kernel_faults);
+	free(export->fence_helper);
 	*export = (struct export){ 0 };
 }
 

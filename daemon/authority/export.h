@@ -42,6 +42,7 @@ struct export {
 	size_t n_kernel_faults;
 	bool deny;		     /* on-conflict: seals are hard */
 	bool discard;		     /* on-death: what was written and not committed is forgotten */
+	char *fence_helper;	     /* cuts off who uses extents from afar; NULL: nobody does */
 	struct core_policy policy;   /* complete */
 	/* of one uid, on this export; UINT64_MAX: only the general quota */
 	uint64_t max_seals, max_window_bytes;

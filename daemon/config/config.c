@@ -260,8 +260,8 @@ static int set(struct loader *l, const char *name, const char *value)
 	}
 	if (section->id == SECTION_DEFAULTS)
 		l->defaults = l->here;
-	if (section->id == SECTION_EXPORT && key->type == SETTING_PATH &&
-	    l->config->exports[l->config->n_exports - 1].path)
+	if (section->id == SECTION_EXPORT && key->offset == offsetof(struct export, path) &&
+	    key->type == SETTING_PATH && l->config->exports[l->config->n_exports - 1].path)
 		return fault_at(l, &l->here,
 				"%s: an export is a file (path) or a directory, not both", name);
 	r = setting_parse(key, value, base, why, sizeof(why));

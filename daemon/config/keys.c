@@ -60,6 +60,7 @@ static const struct setting export_keys[] = {
 	{ "kernel-faults", SETTING_WHO, EXPORT_LIST(kernel_faults) },
 	{ "on-conflict", SETTING_BOOL, IN_EXPORT(deny), .words = { "recall", "deny" } },
 	{ "on-death", SETTING_BOOL, IN_EXPORT(discard), .words = { "write", "discard" } },
+	{ "fence-helper", SETTING_PATH, IN_EXPORT(fence_helper), .max = PATH_MAX - 1 },
 	{ "max-seals", SETTING_COUNT, IN_EXPORT(max_seals), .min = 1, .max = 16777216 },
 	{ "max-window-bytes", SETTING_SIZE, IN_EXPORT(max_window_bytes), .min = 4 * KIB,
 	  .max = KIB * KIB * GIB },

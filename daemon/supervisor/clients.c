@@ -33,7 +33,7 @@ static uint64_t features(struct supervisor *s)
 {
 	return (s->kernel.poison ? PROTO_FEATURE_POISON : 0) |
 	       (s->kernel.wp_continue ? PROTO_FEATURE_WP_CONTINUE : 0) |
-	       (target_any_device(s) ? PROTO_FEATURE_KERNEL_FAULTS : 0);
+	       (target_any_device(s) ? PROTO_FEATURE_KERNEL_FAULTS : 0) | PROTO_FEATURE_DIRECT;
 }
 
 static void welcome(struct supervisor *s, struct client *client, uint32_t serial)
@@ -319,6 +319,12 @@ void client_request(struct session *session, const struct proto_message *m, stru
 		break;
 	case PROTO_LIST:
 		request_list(s, client, m->serial, &m->list);
+		break;
+	case PROTO_EXTENTS_GET:
+		request_extents_get(s, client, m->serial, &m->extents_get);
+		break;
+	case PROTO_VERIFY:
+		request_verify(s, client, m->serial, &m->verify);
 		break;
 	case PROTO_WATCH:
 		request_watch(s, client, m->serial);

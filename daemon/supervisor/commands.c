@@ -184,6 +184,10 @@ static void fence(struct supervisor *s, const struct core_command *c)
 
 	if (seal && seal->returning && c->cause != CORE_CAUSE_RETURN)
 		return_overtaken(s, seal);
+	if (window && window->direct) {
+		direct_fence(s, c);
+		return;
+	}
 	if (!window || !(window->open || window->opening)) {
 		core_fenced(s->core, &(struct core_fence_result){ .job = c->job }, loop_now());
 		return;
@@ -272,6 +276,10 @@ static void regrant(struct supervisor *s, const struct core_command *c)
 		core_return(s->core, c->holder, c->seal, c->seq, c->start, c->end, true, loop_now());
 		return;
 	}
+	if (seal->window->direct) {
+		direct_regrant(s, seal, c);
+		return;
+	}
 	message.regranted.size = object_refresh(s, seal->window->object);
 	/* told before a thread can go on, which may look at seq or size */
 	seal_event(seal, &message);
@@ -325,7 +333,7 @@ static void carry_out(struct supervisor *s, const struct core_command *c)
 		fence(s, c);
 		break;
 	case CORE_CMD_FENCE_FORCE:
-		if (job_find(s, c->job))
+		if (!direct_force(s, c) && job_find(s, c->job))
 			pager_force(s->pager, c->job);
 		break;
 	case CORE_CMD_FLUSH:

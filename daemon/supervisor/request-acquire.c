@@ -17,11 +17,16 @@
 static int check_form(struct client *client, const struct proto_acquire *m,
 		      struct refusal *refusal)
 {
-	if (m->kind == PROTO_KIND_DIRECT)
+	bool direct = m->kind == PROTO_KIND_DIRECT;
+
+	if (direct && m->flags & (PROTO_ACQUIRE_TRANSPARENT | PROTO_ACQUIRE_PINNABLE))
 		return refuse(refusal, PROTO_E_UNSUPPORTED,
-			      "this supervisor grants WINDOW seals only; a DIRECT seal needs a guard "
-			      "that it does not have");
-	if (client->space != SPACE_ATTACHED)
+			      "a DIRECT seal can be neither transparent, since only its holder can "
+			      "stop using the file, nor pinnable, since there is no window to pin");
+	if (!direct && m->flags & PROTO_ACQUIRE_UNSHARE)
+		return refuse(refusal, PROTO_E_UNSUPPORTED,
+			      "unshare is for DIRECT seals: what a window shows is no extent");
+	if (!direct && client->space != SPACE_ATTACHED)
 		return refuse(refusal, PROTO_E_NOT_ATTACHED,
 			      "a window needs an address space; send ATTACH first");
 	if (m->flags & PROTO_ACQUIRE_WANT_AVAIL && !(m->flags & PROTO_ACQUIRE_NO_WAIT))
@@ -111,7 +116,9 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 	struct target_request wanted = {
 		.name = m->object,
 		.fds = fds,
-		.write = m->mode == PROTO_MODE_WRITE,
+		/* who may not write the file must not keep others from writing it */
+		.write = m->mode == PROTO_MODE_WRITE || m->kind == PROTO_KIND_DIRECT,
+		.direct = m->kind == PROTO_KIND_DIRECT,
 		.whole = m->flags & PROTO_ACQUIRE_WHOLE,
 		.offset = m->offset,
 		.length = m->length,
@@ -132,7 +139,9 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 	}
 	pending->type = PENDING_ACQUIRE;
 	pending->serial = serial;
-	pending->write = wanted.write;
+	pending->kind = (enum core_kind)m->kind;
+	pending->write = m->mode == PROTO_MODE_WRITE;
+	pending->unshare = m->flags & PROTO_ACQUIRE_UNSHARE;
 	pending->discard = target.discard;
 	pending->right = target.right;
 	acquire = (struct core_acquire){
@@ -141,7 +150,7 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 		.start = target.start,
 		.end = target.end,
 		.mode = m->mode,
-		.kind = CORE_WINDOW,
+		.kind = pending->kind,
 		.flags = core_flags(m, &target),
 		.token = m->token,
 		.wait_ms = m->wait_ms,
@@ -149,6 +158,8 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 	if (m->flags & PROTO_ACQUIRE_TRANSPARENT && !target.kernel_faults)
 		r = refuse(&refusal, PROTO_E_NEEDS_KERNEL_FAULTS,
 			   "transparent seals are for objects whose export grants this uid kernel-faults");
+	if (!r && wanted.direct)
+		r = direct_allowed(s, target.object, &refusal);
 	if (!r)
 		r = charge(client, target.export_quota, pending, &refusal);
 	if (!r) {

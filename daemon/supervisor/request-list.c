@@ -66,6 +66,7 @@ static bool list_seal(const struct core_seal_view *view, void *data)
 	struct supervisor *s = listing->s;
 	const struct client *holder = client_find(s, view->holder);
 	const struct object *object = object_find(s, view->object);
+	const struct seal *seal = seal_find(s, view->id);
 	struct proto_message message = {
 		.type = PROTO_LIST_SEAL,
 		.list_seal = {
@@ -81,6 +82,7 @@ static bool list_seal(const struct core_seal_view *view, void *data)
 			.flags = (view->pinnable ? PROTO_ENTRY_PINNABLE : 0) |
 				 (view->transparent ? PROTO_ENTRY_TRANSPARENT : 0) |
 				 (view->weak ? PROTO_ENTRY_WEAK : 0) |
+				 (seal && seal->broken_bytes ? PROTO_ENTRY_BROKEN : 0) |
 				 (view->hard ? PROTO_ENTRY_HARD : 0),
 			.pid = holder ? holder->pid : 0,
 			.uid = holder ? holder->uid : 0,

@@ -30,6 +30,11 @@ static int prepare(struct supervisor *s, struct client *client, const struct mem
 	if (view.state != CORE_SEAL_HELD && view.state != CORE_SEAL_RECALLED)
 		return refuse(refusal, PROTO_E_BAD_SEAL, "seal %llu is %s, not held",
 			      (unsigned long long)m->seal, proto_text(PROTO_TEXT_STATE, view.state));
+	if (seal->window->direct)
+		return refuse(refusal, PROTO_E_STATE,
+			      "seal %llu is DIRECT: its holder has the file itself, to sync it and to "
+			      "bring its pages in",
+			      (unsigned long long)m->seal);
 	if (m->write && view.mode != CORE_WRITE)
 		return refuse(refusal, PROTO_E_DENIED, "seal %llu is a READ seal",
 			      (unsigned long long)m->seal);

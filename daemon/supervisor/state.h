@@ -25,6 +25,7 @@
 
 #include "daemon/core/core.h"
 #include "daemon/core/idmap.h"
+#include "daemon/direct/direct.h"
 #include "daemon/pager/pager.h"
 #include "daemon/session/listener.h"
 #include "daemon/session/quota.h"
@@ -41,12 +42,13 @@ struct supervisor {
 	struct loop *loop;
 	struct core *core;
 	struct pager *pager;
+	struct direct *direct;
 	struct quota *quota;
 	struct quota **export_quotas; /* one for each export */
 	struct mounts *mounts;
 	struct sessions *sessions;
 	struct listener *listener;
-	struct loop_poll pager_poll, signal_poll, pressure_poll;
+	struct loop_poll pager_poll, direct_poll, signal_poll, pressure_poll;
 	int signal_fd, pressure_fd;
 
 	struct idmap clients;	/* by holder id */
@@ -55,6 +57,7 @@ struct supervisor {
 	struct idmap seals;	/* by the core's seal id */
 	struct idmap objects;	/* by the core's object id */
 	struct idmap jobs;	/* by tag */
+	struct idmap errands;	/* what direct/ was told to do, by tag */
 	struct idmap quarantine; /* by the core's job id */
 	struct idmap proofs;	/* by a mix of client and object */
 	struct list inodes[INODE_BUCKETS]; /* objects, by device and inode */
@@ -62,6 +65,7 @@ struct supervisor {
 
 	struct pager_kernel kernel;
 	uint64_t epoch, started_at, last_tag, quarantined_bytes;
+	uint64_t broken_promises; /* since the start */
 	uint64_t notify_at, notify_every; /* CORE_NEVER, 0: no watchdog */
 	uint64_t kick_at; /* when the pager hears of its jobs; CORE_NEVER: there are none */
 	size_t n_unanswered; /* requests that the core has not answered */
@@ -106,6 +110,7 @@ struct object {
 	size_t refs, n_seals;
 	struct quota_charge memory, place; /* anonymous */
 	struct core_policy policy;
+	const char *fence_helper; /* its export's, NULL: none */
 	struct list proofs;
 	char *name;
 };
@@ -132,7 +137,8 @@ struct pending {
 	struct quota_charge waiting;
 	/* acquire */
 	uint64_t right;
-	bool write, discard, wants_avail;
+	enum core_kind kind;
+	bool write, discard, wants_avail, unshare;
 	struct quota_charge seals, bytes, export_seals, export_bytes;
 	/* break */
 	enum core_want want;
@@ -151,6 +157,8 @@ struct window {
 	bool write, discard, revoke_park;
 	bool opening, open, mapping, mapped, closing;
 	bool late; /* what is left to be done to it nobody waits for */
+	bool direct, unshare;	/* no window of the pager's: the holder maps the file */
+	struct direct_map *map; /* direct: promised; NULL until it is */
 	struct quota_charge bytes, export_bytes;
 };
 
@@ -171,6 +179,11 @@ struct seal {
 	bool recalled;	/* it was asked to */
 	bool late;	/* the answer comes when its pages are gone, not by the core's word */
 	bool undoing;	/* the window could not be opened */
+	/* direct: */
+	uint64_t preparing;    /* tag of what makes its map, 0: nothing */
+	uint64_t fencing;      /* tag of what its fence waits for */
+	uint64_t fence_after;  /* the core's fence that waits for that; 0: none */
+	uint64_t broken_bytes; /* not where they were promised to be, as last seen */
 	uint32_t return_serial;
 };
 

@@ -81,6 +81,12 @@ static void pager_ready(struct loop_poll *poll, uint32_t events)
 	results_drain(poll->data);
 }
 
+static void direct_ready(struct loop_poll *poll, uint32_t events)
+{
+	(void)events;
+	direct_drain(poll->data);
+}
+
 static void signal_ready(struct loop_poll *poll, uint32_t events)
 {
 	struct supervisor *s = poll->data;
@@ -223,6 +229,20 @@ static int begin_pager(struct supervisor *s)
 	return loop_poll_start(s->loop, &s->pager_poll, EPOLLIN);
 }
 
+static int begin_direct(struct supervisor *s)
+{
+	int r = direct_new(&s->direct);
+
+	if (r < 0)
+		return r;
+	s->direct_poll = (struct loop_poll){
+		.fd = direct_get_fd(s->direct),
+		.fn = direct_ready,
+		.data = s,
+	};
+	return loop_poll_start(s->loop, &s->direct_poll, EPOLLIN);
+}
+
 static int begin_sessions(struct supervisor *s)
 {
 	struct session_limits limits = { .max_queue = MAX_QUEUE };
@@ -289,6 +309,8 @@ int supervisor_new(const struct config *config, struct supervisor **ret)
 	if (r == 0)
 		r = begin_pager(s);
 	if (r == 0)
+		r = begin_direct(s);
+	if (r == 0)
 		r = begin_sessions(s);
 	if (r == 0)
 		r = begin_exports(s);
@@ -318,6 +340,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
 	struct idmap *maps[] = {
 		&s->clients, &s->pending, &s->windows,	  &s->seals,
 		&s->objects, &s->jobs,	  &s->quarantine, &s->proofs,
+		&s->errands,
 	};
 
 	struct idmap_node *n;
@@ -331,6 +354,10 @@ struct supervisor *supervisor_free(struct supervisor *s)
 		loop_poll_stop(&s->pager_poll);
 	jobs_forget_late(s);
 	pager_free(s->pager);
+	if (s->direct)
+		loop_poll_stop(&s->direct_poll);
+	direct_free(s->direct);
+	direct_forget(s);
 	while ((n = idmap_any(&s->jobs)))
 		job_forget(s, container_of(n, struct job, node));
 	loop_free(s->loop);

@@ -105,6 +105,8 @@ static int by_export(struct supervisor *s, struct client *client, const struct e
 			       &ret->object, refusal);
 		fd_close(file.fd);
 	}
+	if (r == 0)
+		ret->object->fence_helper = export->fence_helper;
 	ret->export_quota = s->export_quotas[export - s->config->exports];
 	ret->right = 1 + (uint64_t)(export - s->config->exports);
 	ret->hard = export->deny;
@@ -183,6 +185,13 @@ int target_resolve(struct supervisor *s, struct client *client, const struct tar
 		if (r)
 			r = refuse_authority(refusal, r, why);
 	}
+	/* whoever has the file open has all of it, whatever the seal's range is */
+	if (!r && export && request->direct &&
+	    export_check_range(export, &caller, true, 0, CORE_INFINITY, why, sizeof(why)) != 0)
+		r = refuse(refusal, PROTO_E_DENIED,
+			   "a DIRECT seal gives an open descriptor of the whole file, and export "
+			   "\"%s\" gives uid %u parts of it only; ask for a WINDOW seal",
+			   export->name, client->uid);
 	if (!r && visibility_prove(s, client, target.object) < 0)
 		r = refuse(refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
 	if (r) {

@@ -132,23 +132,30 @@ static int open_window(struct supervisor *s, struct window *window, const struct
 	return r;
 }
 
-static void undo_grant(struct supervisor *s, struct seal *seal, int error)
+void seal_undo(struct supervisor *s, struct seal *seal, const struct refusal *refusal)
 {
 	struct window *window = seal->window;
 	struct core_seal_view view;
-	struct refusal refusal;
 
 	seal->undoing = true;
 	if (core_seal_find(s->core, seal->node.id, &view) && window->client->session)
 		core_return(s->core, view.holder, view.id, view.seq, view.start, view.end, true,
 			    loop_now());
+	refusal_send(window->client, window->serial, refusal);
+}
+
+static void undo_grant(struct supervisor *s, struct seal *seal, int error)
+{
+	struct window *window = seal->window;
+	struct refusal refusal;
+
 	if (error == -ERANGE)
 		refuse(&refusal, PROTO_E_BAD_RANGE,
 		       "the object ends at %llu now, and the range at %llu",
 		       (unsigned long long)window->object->size, (unsigned long long)window->end);
 	else
 		refuse_errno(&refusal, PROTO_E_NO_MEMORY, error, "the window can't be opened");
-	refusal_send(window->client, window->serial, &refusal);
+	seal_undo(s, seal, &refusal);
 }
 
 void window_granted(struct supervisor *s, struct pending *pending,
@@ -177,12 +184,18 @@ void window_granted(struct supervisor *s, struct pending *pending,
 	seal = seal_new(s, window, command->seal);
 	seal->charge = quota_charge_take(&pending->seals);
 	seal->export_charge = quota_charge_take(&pending->export_seals);
+	if (command->kind == CORE_DIRECT) {
+		window->direct = true;
+		window->unshare = pending->unshare;
+		direct_granted(s, seal);
+		return;
+	}
 	r = open_window(s, window, seal, command->flags & CORE_F_PINNABLE, pending->right);
 	if (r < 0)
 		undo_grant(s, seal, r);
 }
 
-static void announce(struct supervisor *s, struct seal *seal, uint32_t serial, int memory)
+void seal_announce(struct supervisor *s, struct seal *seal, uint32_t serial, int memory)
 {
 	struct window *window = seal->window;
 	struct client *client = window->client;
@@ -200,7 +213,7 @@ static void announce(struct supervisor *s, struct seal *seal, uint32_t serial, i
 		.offset = window->start,
 		.length = window->end - window->start,
 		.size = window->object->size,
-		.memory_offset = 0,
+		.memory_offset = window->direct ? window->start : 0,
 		.mode = view.mode,
 		.kind = view.kind,
 		.guard = PROTO_GUARD_COOPERATIVE,
@@ -241,7 +254,7 @@ void window_opened(struct supervisor *s, struct job *job, struct pager_event *ev
 		undo_grant(s, seal, event->error);
 		return;
 	}
-	announce(s, seal, job->serial, memory);
+	seal_announce(s, seal, job->serial, memory);
 }
 
 /* ---- mapping ---------------------------------------------------------------------------- */
@@ -259,6 +272,11 @@ void request_map(struct supervisor *s, struct client *client, uint32_t serial,
 	r = seal_of_client(s, client, m->seal, &seal, &view, &refusal);
 	window = r ? NULL : seal->window;
 	length = window ? page_up(window->end - window->start) : 0;
+	if (!r && window->direct)
+		r = refuse(&refusal, PROTO_E_STATE,
+			   "seal %llu is DIRECT: its holder maps the file, and nobody else has to know "
+			   "where",
+			   (unsigned long long)m->seal);
 	if (!r && (window->mapped || window->mapping))
 		r = refuse(&refusal, PROTO_E_STATE, "the window is mapped already");
 	if (!r && (m->address == 0 || m->address & (page - 1) || m->address > UINT64_MAX - length))
@@ -365,6 +383,7 @@ void window_closed(struct supervisor *s, struct job *job)
 	quota_refund(&window->bytes);
 	quota_refund(&window->export_bytes);
 	object_unref(s, window->object);
+	direct_map_unref(window->map);
 	free(window);
 	client_unref_check(s, client);
 }

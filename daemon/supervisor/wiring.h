@@ -53,6 +53,7 @@ struct target_request {
 	const char *name;
 	struct fdlist *fds;
 	bool write, whole;
+	bool direct; /* the whole file comes into the holder's hands */
 	bool open_end; /* a break: may reach past the end, length 0 is to infinity */
 	uint64_t offset, length;
 };
@@ -77,11 +78,43 @@ int seal_of_client(struct supervisor *s, struct client *client, uint64_t id, str
 void window_granted(struct supervisor *s, struct pending *pending,
 		    const struct core_command *command);
 void window_opened(struct supervisor *s, struct job *job, struct pager_event *event);
+void seal_announce(struct supervisor *s, struct seal *seal, uint32_t serial, int memory);
+void seal_undo(struct supervisor *s, struct seal *seal, const struct refusal *refusal);
 void window_mapped(struct supervisor *s, struct job *job, const struct pager_event *event);
 void window_closed(struct supervisor *s, struct job *job);
 void seal_split(struct supervisor *s, struct seal *seal, const struct core_command *command);
 void seal_ended(struct supervisor *s, const struct core_command *command);
 void seal_event(struct seal *seal, const struct proto_message *message);
+
+/* direct.c: seals that the pager has no window for */
+int direct_allowed(struct supervisor *s, const struct object *object, struct refusal *refusal);
+void direct_granted(struct supervisor *s, struct seal *seal);
+void direct_fence(struct supervisor *s, const struct core_command *command);
+bool direct_force(struct supervisor *s, const struct core_command *command);
+void direct_regrant(struct supervisor *s, struct seal *seal, const struct core_command *command);
+void direct_drain(struct supervisor *s);
+void direct_forget(struct supervisor *s); /* frees what is under way */
+
+/* errands.c: what direct/ was told to do, until it reports */
+enum errand_for { ERRAND_GRANT, ERRAND_REGRANT, ERRAND_FENCE, ERRAND_REQUEST };
+struct errand {
+	struct idmap_node node;
+	enum errand_for what_for;
+	uint64_t core_job; /* FENCE */
+	enum core_cause cause;
+	uint64_t holder, window, seal, object; /* by id: any may end meanwhile */
+	uint64_t start, end;
+	uint32_t serial; /* GRANT, REQUEST */
+	uint64_t asker;	 /* REQUEST: whose */
+	bool over;	 /* answered without waiting for it */
+};
+int errand_submit(struct supervisor *s, const struct errand *context, struct window *window,
+		  struct direct_job *job, uint64_t *ret_tag);
+struct errand *errand_find(const struct supervisor *s, uint64_t tag);
+struct errand *errand_forget(struct supervisor *s, struct errand *errand);
+
+/* broken.c */
+void broken_look(struct supervisor *s, const struct errand *errand, const struct direct_event *event);
 
 /* jobs.c */
 struct job *job_find(const struct supervisor *s, uint64_t tag);
@@ -130,6 +163,12 @@ void request_break_end(struct supervisor *s, struct client *client, uint32_t ser
 void request_status(struct supervisor *s, struct client *client, uint32_t serial);
 void request_list(struct supervisor *s, struct client *client, uint32_t serial,
 		  const struct proto_list *m);
+void request_extents_get(struct supervisor *s, struct client *client, uint32_t serial,
+			 const struct proto_extents_get *m);
+void request_verify(struct supervisor *s, struct client *client, uint32_t serial,
+		    const struct proto_verify *m);
+void verify_done(struct supervisor *s, const struct errand *errand,
+		 const struct direct_event *event);
 void request_watch(struct supervisor *s, struct client *client, uint32_t serial);
 void request_quarantine_read(struct supervisor *s, struct client *client, uint32_t serial,
 			     const struct proto_quarantine_read *m);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "peer.h"
 
@@ -103,8 +104,18 @@ START_TEST(test_flags_modes_kinds)
 	request = good();
 	request.kind = (enum mapseal_kind)3;
 	refused(&request, EINVAL);
+	/* never changed into something else without a word */
 	request.kind = MAPSEAL_DIRECT;
-	refused(&request, EOPNOTSUPP);
+	request.map_flags = MAP_PRIVATE;
+	refused(&request, EINVAL);
+	request.map_flags = MAP_SHARED | MAP_FIXED;
+	refused(&request, EINVAL);
+	request.kind = MAPSEAL_WINDOW;
+	request.map_flags = MAP_SHARED;
+	refused(&request, EINVAL);
+	request = good();
+	request.flags = MAPSEAL_UNSHARE;
+	refused(&request, EINVAL);
 }
 END_TEST
 

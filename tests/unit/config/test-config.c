@@ -131,6 +131,7 @@ START_TEST(everything)
 				     "write = root, uid:5@0-4K,%root@1M+1M , gid:9@8K-end\n"
 				     "on-conflict = deny\non-death = discard\n"
 				     "kernel-faults = uid:5, root\n"
+				     "fence-helper = /sbin/cut\n"
 				     "deadline-ms = 150\n"
 				     "max-seals = 10\nmax-window-bytes = 1G\n"
 				     "[export a]\n"
@@ -169,6 +170,7 @@ START_TEST(everything)
 
 	ck_assert_str_eq(z->name, "z.file");
 	ck_assert_str_eq(z->path, "/srv/z; not # a comment");
+	ck_assert_str_eq(z->fence_helper, "/sbin/cut");
 	ck_assert(!z->directory && z->deny && z->discard);
 	ck_assert_uint_eq(z->policy.deadline_ms, 150);
 	ck_assert_uint_eq(z->policy.hard_ms, 200);

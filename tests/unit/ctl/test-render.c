@@ -185,6 +185,7 @@ START_TEST(seal_in_json)
 		"\"guard\":\"cooperative\","
 		"\"holder\":{\"pid\":42,\"uid\":4294967294,\"comm\":\"\xef\xbf\xbdname\"},"
 		"\"pinnable\":false,\"transparent\":false,\"weak\":true,\"hard\":false,"
+		"\"broken\":false,"
 		"\"held_ms\":5,\"deadline_ms\":0,\"dirty\":0}");
 }
 END_TEST
