@@ -149,9 +149,9 @@ enum guard_verdict {
 /* Each ticket is answered once. */
 void guard_answer(struct guard *guard, uint64_t ticket, enum guard_verdict verdict);
 
-struct guard_stats { /* since the start; armed, seals, held, tainted are of now */
+struct guard_stats { /* since the start; armed, seals, held are of now */
 	uint64_t events, own, allowed, held_total, denied, gone, lost, settled, leases_broken;
-	uint64_t armed, seals, held, tainted;
+	uint64_t armed, seals, held;
 };
 
 void guard_stats(struct guard *guard, struct guard_stats *ret);

@@ -12,7 +12,7 @@
  *   32-bit call that makes one of the same kind (but for io_uring_enter and openat2, which are the
  *   same in both). Calls that would break this rule (finit_module, readahead) are left out.
  * - of nobody: kernel threads and io_uring's workers have no user stack, and a number that their
- *   creator left. They are not known here at all.
+ *   creator left. The number is not looked at then.
  * - of a call that the thread is on its way out of, while it does what io_uring had queued for it. Then
  *   the descriptor of that call is usually another file, which is why it is looked at. Only a program
  *   that means to deceive has the same file there, as only such a one lets another thread exchange
@@ -21,7 +21,7 @@
  * So everything that may be misread rests on a description that can write. Where it is known that no
  * stranger has one (`writers`; with writable opens held this is so while a seal is in force), an
  * access is a reading one, whatever the call: all that remains is to truncate by name, whose event
- * has a count of 0, and deduplication, for which the owner of the file needs no such description.
+ * is of a page at most, and deduplication, for which the owner of the file needs no such description.
  *
  * A write goes to the event's range, or to the end: O_APPEND is looked at after the event was made, and
  * can be set meanwhile. The kernel's position of a read-only description means nothing to an mmap,
@@ -39,6 +39,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+
+#define PAGE 4096
 
 enum shape {
 	SHAPE_NONE,
@@ -191,6 +193,26 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* From where on something may change that neither maps the file nor opens it. */
+static uint64_t from(const struct operation_event *event)
+{
+	return event->ranged ? least(event->start, event->size) : 0;
+}
+
+static void decode_uring(const struct operation_event *event, struct operation *op)
+{
+	op->name = "io_uring";
+	op->single = false;
+	if (!event->writers) {
+		op->want = CORE_WANT_FOREIGN_READ;
+		return;
+	}
+	op->want = CORE_WANT_LAYOUT;
+	op->start = from(event);
+	op->end = CORE_INFINITY;
+	op->lasting = true;
+}
+
 /* Nothing is known about the call. */
 static void worst(const struct operation_event *event, struct operation *op)
 {
@@ -203,8 +225,8 @@ static void worst(const struct operation_event *event, struct operation *op)
 	if (event->open) {
 		op->opens = true;
 		op->name = "open of an unknown kind";
-	} else if (event->ranged && event->count == 0) {
-		op->start = least(event->start, event->size);
+	} else if (event->ranged && event->count <= PAGE) {
+		op->start = event->writers ? 0 : from(event);
 		op->flight = op->path = true;
 	} else if (!event->writers) {
 		op->want = CORE_WANT_FOREIGN_CLONE;
@@ -313,18 +335,22 @@ void operation_decode(const struct operation_event *event, const struct operatio
 	struct operation op = { .start = 0, .end = CORE_INFINITY };
 	int fds[OPERATION_FILES], n = operation_needs(event, call, fds);
 
-	/* With one descriptor in the call it is that file, or the call did not make the event. */
-	if (!c || (n == 1 && c->shape != SHAPE_IOCTL && !(files[0].known && files[0].same))) {
-		worst(event, ret);
-		return;
-	}
-	op.name = c->name;
-	op.single = true;
 	if (event->ranged) {
 		op.start = event->start;
 		if (event->count < CORE_INFINITY - event->start)
 			op.end = event->start + event->count;
 	}
+	/* With one descriptor in the call it is that file, or the call did not make the event. */
+	if (!c || (n == 1 && c->shape != SHAPE_IOCTL && !(files[0].known && files[0].same))) {
+		if (call->worker && !event->open)
+			decode_uring(event, &op);
+		else
+			worst(event, &op);
+		*ret = op;
+		return;
+	}
+	op.name = c->name;
+	op.single = true;
 	switch (c->shape) {
 	case SHAPE_READ:
 		op.want = CORE_WANT_FOREIGN_READ;
@@ -347,7 +373,7 @@ void operation_decode(const struct operation_event *event, const struct operatio
 	case SHAPE_TRUNCATE:
 	case SHAPE_FTRUNCATE:
 		op.want = CORE_WANT_LAYOUT;
-		op.start = event->ranged ? least(event->start, event->size) : 0;
+		op.start = call->arg[1] > event->size ? event->size : from(event);
 		op.end = CORE_INFINITY;
 		op.flight = true;
 		op.path = c->shape == SHAPE_TRUNCATE;
@@ -363,18 +389,14 @@ void operation_decode(const struct operation_event *event, const struct operatio
 		decode_ioctl(event, call, &files[0], &op);
 		break;
 	case SHAPE_SUBMIT:
-	case SHAPE_URING:
 		op.single = false;
-		if (!event->writers && event->count) {
-			op.want = CORE_WANT_FOREIGN_READ;
-		} else if (c->shape == SHAPE_SUBMIT) {
+		if (event->writers)
 			decode_write(&(struct operation_file){ 0 }, &op);
-		} else {
-			op.want = CORE_WANT_LAYOUT;
-			op.start = event->ranged ? least(event->start, event->size) : 0;
-			op.end = CORE_INFINITY;
-			op.lasting = true;
-		}
+		else
+			op.want = CORE_WANT_FOREIGN_READ;
+		break;
+	case SHAPE_URING:
+		decode_uring(event, &op);
 		break;
 	case SHAPE_OPEN:
 	case SHAPE_WRITER:

@@ -13,7 +13,8 @@
 
 /* A system call, as /proc/TID/syscall shows it. */
 struct operation_call {
-	bool known; /* else: not in one, or in none that a thread of a program has made */
+	bool known;  /* else: not in one, or in none that a thread of a program has made */
+	bool worker; /* then: it is one of io_uring's */
 	long number;
 	uint64_t arg[6];
 	uint64_t sp, pc;

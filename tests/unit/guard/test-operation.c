@@ -77,9 +77,9 @@ static const struct row rows[] = {
 	  R_(4096, 4196), .marks = "s" },
 	{ "read among writers", SYS_pread64, { 5 }, WRITERS, .start = 4096, .count = 100,
 	  .file = { SAME }, .want = CORE_WANT_FOREIGN_READ, R_(4096, 4196), .marks = "s" },
-	{ "read of another file", SYS_read, { 5 }, WRITERS, .start = 4096, .count = 100,
+	{ "read of another file", SYS_read, { 5 }, WRITERS, .start = 4096, .count = 10000,
 	  .file = { OTHER }, .want = CORE_WANT_LAYOUT, ALL, .marks = "l" },
-	{ "read of who knows what", SYS_read, { 5 }, WRITERS, .start = 4096, .count = 100,
+	{ "read of who knows what", SYS_read, { 5 }, WRITERS, .start = 4096, .count = 10000,
 	  .file = { LOST }, .want = CORE_WANT_LAYOUT, ALL, .marks = "l" },
 	{ "execve reads", SYS_execve, { 0 }, .count = 256, .want = CORE_WANT_FOREIGN_MAP, ALL,
 	  .marks = "ls" },
@@ -90,7 +90,7 @@ static const struct row rows[] = {
 	  .file = { SAME }, .want = CORE_WANT_FOREIGN_WRITE, R_(8192, INF), .marks = "afs" },
 	{ "O_DIRECT", SYS_pwritev2, { 5 }, WRITERS, .count = 4096, .file = { SAME },
 	  .flags = O_DIRECT, .want = CORE_WANT_FOREIGN_WRITE, R_(0, 4096), .marks = "als" },
-	{ "write of another file", SYS_write, { 5 }, WRITERS, .count = 4096, .file = { OTHER },
+	{ "write of another file", SYS_write, { 5 }, WRITERS, .count = 8192, .file = { OTHER },
 	  .want = CORE_WANT_LAYOUT, ALL, .marks = "l" },
 	{ "libaio", SYS_io_submit, { 0 }, WRITERS, .start = 4096, .count = 4096,
 	  .want = CORE_WANT_FOREIGN_WRITE, R_(4096, 8192), .marks = "al" },
@@ -103,10 +103,12 @@ static const struct row rows[] = {
 	{ "io_uring without writers", SYS_io_uring_enter, { 0 }, .start = 8192, .count = 4096,
 	  .want = CORE_WANT_FOREIGN_READ, R_(8192, 12288), .marks = "" },
 
-	{ "truncate down", SYS_truncate, { 0 }, .start = 4096, .want = CORE_WANT_LAYOUT,
+	{ "truncate down", SYS_truncate, { 0, 5000 }, .start = 4096, .count = 4096, .want = CORE_WANT_LAYOUT,
 	  R_(4096, INF), .marks = "fps" },
-	{ "truncate up", SYS_truncate, { 0 }, .start = 4 * SIZE, .want = CORE_WANT_LAYOUT,
+	{ "truncate up", SYS_truncate, { 0, 4 * SIZE }, .start = 4 * SIZE, .want = CORE_WANT_LAYOUT,
 	  R_(SIZE, INF), .marks = "fps" },
+	{ "truncate up within the page", SYS_truncate, { 0, SIZE + 1 }, .start = SIZE, .count = 4096,
+	  .want = CORE_WANT_LAYOUT, R_(SIZE, INF), .marks = "fps" },
 	{ "ftruncate", SYS_ftruncate, { 5 }, WRITERS, .start = 100, .file = { SAME },
 	  .want = CORE_WANT_LAYOUT, R_(100, INF), .marks = "fs" },
 	{ "allocate", SYS_fallocate, { 5, 0 }, WRITERS, .start = 4096, .count = 4096,
@@ -136,8 +138,8 @@ static const struct row rows[] = {
 	  ALL, .marks = "ls" },
 	{ "mmap of a read-only one", SYS_mmap, { 0, 4096, PROT_READ, MAP_SHARED, 5 }, WRITERS,
 	  .count = 4096, .file = { SAME }, .want = CORE_WANT_FOREIGN_MAP, ALL, .marks = "ls" },
-	{ "mmap of who knows what", SYS_mmap, { 0, 4096, PROT_READ, MAP_SHARED, 5 }, WRITERS,
-	  .count = 4096, .file = { LOST }, .want = CORE_WANT_LAYOUT, ALL, .marks = "l" },
+	{ "mmap of who knows what", SYS_mmap, { 0, 8192, PROT_READ, MAP_SHARED, 5 }, WRITERS,
+	  .count = 8192, .file = { LOST }, .want = CORE_WANT_LAYOUT, ALL, .marks = "l" },
 
 	{ "sendfile to it", SYS_sendfile, { 5, 6 }, WRITERS, .start = 4096, .count = 10,
 	  .file = { OTHER, SAME }, .want = CORE_WANT_FOREIGN_WRITE, R_(4096, 4106),
@@ -149,7 +151,7 @@ static const struct row rows[] = {
 	  .marks = "af" },
 	{ "sendfile without writers", SYS_sendfile, { 5, 6 }, .start = 4096, .count = 10,
 	  .want = CORE_WANT_FOREIGN_READ, R_(4096, 4106), .marks = "f" },
-	{ "sendfile of others", SYS_sendfile, { 5, 6 }, WRITERS, .start = 4096, .count = 10,
+	{ "sendfile of others", SYS_sendfile, { 5, 6 }, WRITERS, .start = 4096, .count = 10000,
 	  .file = { OTHER, OTHER }, .want = CORE_WANT_LAYOUT, ALL, .marks = "l" },
 	{ "splice to it", SYS_splice, { 5, 0, 6 }, WRITERS, .start = 4096, .count = 10,
 	  .file = { OTHER, SAME }, .want = CORE_WANT_FOREIGN_WRITE, R_(4096, 4106),
@@ -171,18 +173,41 @@ static const struct row rows[] = {
 	  .marks = "f" },
 	{ "FIDEDUPERANGE", SYS_ioctl, { 5, FIDEDUPERANGE, 6 }, .start = 4096, .count = 4096,
 	  .file = { SAME }, .want = CORE_WANT_FOREIGN_CLONE, R_(4096, 8192), .marks = "f" },
-	{ "another ioctl", SYS_ioctl, { 5, 0x1234, 6 }, WRITERS, .start = 4096, .count = 4096,
+	{ "another ioctl", SYS_ioctl, { 5, 0x1234, 6 }, WRITERS, .start = 4096, .count = 8192,
 	  .file = { SAME }, .want = CORE_WANT_LAYOUT, ALL, .marks = "fl" },
 
-	{ "a call that accesses nothing", SYS_getpid, { 0 }, WRITERS, .count = 10,
+	{ "a call that accesses nothing", SYS_getpid, { 0 }, WRITERS, .count = 10000,
 	  .want = CORE_WANT_LAYOUT, ALL, .marks = "l" },
-	{ "the same without writers", SYS_getpid, { 0 }, .count = 10,
+	{ "the same without writers", SYS_getpid, { 0 }, .count = 10000,
 	  .want = CORE_WANT_FOREIGN_CLONE, ALL, .marks = "l" },
 	{ "the same, as a truncation makes it", SYS_getpid, { 0 }, .start = 4096,
 	  .want = CORE_WANT_LAYOUT, R_(4096, INF), .marks = "flp" },
-	{ "an open can't access", SYS_openat, { 0 }, WRITERS, .count = 10,
+	{ "an open can't access", SYS_openat, { 0 }, WRITERS, .count = 10000,
 	  .want = CORE_WANT_LAYOUT, ALL, .marks = "l" },
 };
+
+/* A worker has no number to be believed, and no mapping or truncation by name to make. */
+START_TEST(workers)
+{
+	struct operation_call call = { .worker = true };
+	struct operation_event event = { .ranged = true, .start = 8192, .count = 4096, .size = SIZE };
+	struct operation_file file[2] = { { 0 } };
+	struct operation op;
+
+	operation_decode(&event, &call, file, &op);
+	ck_assert_int_eq(op.want, CORE_WANT_FOREIGN_READ);
+	ck_assert_uint_eq(op.end, 12288);
+	event.writers = true;
+	operation_decode(&event, &call, file, &op);
+	ck_assert_int_eq(op.want, CORE_WANT_LAYOUT);
+	ck_assert_uint_eq(op.start, 8192);
+	ck_assert_uint_eq(op.end, INF);
+	ck_assert(op.lasting && !op.flight);
+	event.open = true;
+	operation_decode(&event, &call, file, &op);
+	ck_assert(op.want == CORE_WANT_LAYOUT && op.opens && op.start == 0);
+}
+END_TEST
 
 static struct operation_call call_of(long number, const uint64_t arg[6])
 {
@@ -314,6 +339,7 @@ int main(void)
 #ifdef __x86_64__
 	tcase_add_loop_test(tc, numbers_of_the_other_table, 0, sizeof(compat) / sizeof(compat[0]));
 #endif
+	tcase_add_test(tc, workers);
 	tcase_add_test(tc, texts);
 	suite_add_tcase(s, tc);
 	runner = srunner_create(s);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Strangers that are held: from the event to the answer.
+ *
+ * An event is answered by the number of its descriptor. The descriptor itself is closed as soon as the
+ * file was looked at, for it would count as an opener in every lease; what takes its number is a copy
+ * of the placeholder, so that no other event gets the same one.
+ *
+ * What is let go is in the taint before the answer is written. In between the control thread may have
+ * given the range away, a lease may have been proved, or the object be disarmed: all that happens
+ * under the lock, and the answer is written under it too.
+ *
+ * A lease has one break of each kind at a time, and no answer but to give way. A thread that was killed
+ * while it was held begins nothing. Its ticket lives on until it is answered, as any other does.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/guard/fan.h"
+#include "daemon/guard/proc.h"
+#include "daemon/guard/state.h"
+#include "util/cleanup.h"
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+
+struct held *held_new(bool with_flight)
+{
+	struct held *held = calloc(1, sizeof(*held));
+
+	if (!held)
+		return NULL;
+	held->number = held->pidfd = -1;
+	list_init(&held->link);
+	list_init(&held->notice.link);
+	list_init(&held->notice_gone.link);
+	if (with_flight) {
+		held->flight = flight_new();
+		if (!held->flight)
+			return held_free(held);
+	}
+	return held;
+}
+
+struct held *held_free(struct held *held)
+{
+	if (!held)
+		return NULL;
+	fd_close(held->number);
+	fd_close(held->pidfd);
+	flight_free(held->flight);
+	free(held);
+	return NULL;
+}
+
+/* A thread can end without its process, when another one of it calls exec. */
+static void watch(struct guard *guard, struct held *held)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = held->node.id };
+
+	if (held->tid <= 0)
+		return;
+	held->pidfd = (int)syscall(SYS_pidfd_open, held->tid, PIDFD_THREAD);
+	if (held->pidfd >= 0)
+		epoll_ctl(guard->poll_fd, EPOLL_CTL_ADD, held->pidfd, &event);
+}
+
+void held_tell(struct guard *guard, struct object *object, struct held *held,
+	       const struct operation *shown)
+{
+	struct guard_event *event = &held->notice.event;
+
+	held->object = object;
+	list_append(&object->held, &held->link);
+	idmap_insert(&guard->tickets, &held->node, ++guard->next_ticket);
+	guard->n_held++;
+	guard->stats.held_total++;
+	event->type = GUARD_EVENT_HELD;
+	event->object = object->node.id;
+	event->ticket = held->node.id;
+	event->want = shown->want;
+	event->start = shown->start;
+	event->end = shown->end;
+	event->operation = shown->name;
+	event->tid = held->tid;
+	held->notice_gone.event = (struct guard_event){
+		.type = GUARD_EVENT_GONE,
+		.object = object->node.id,
+		.ticket = held->node.id,
+	};
+	if (held->number >= 0)
+		watch(guard, held);
+	notice_post(guard, &held->notice);
+}
+
+void held_gone(struct guard *guard, uint64_t ticket)
+{
+	struct idmap_node *n = idmap_find(&guard->tickets, ticket);
+	struct held *held = n ? container_of(n, struct held, node) : NULL;
+
+	if (!held || held->gone)
+		return;
+	held->gone = true;
+	held->pidfd = fd_close(held->pidfd);
+	guard->stats.gone++;
+	if (held->object)
+		notice_post(guard, &held->notice_gone);
+}
+
+static void answer_lease(struct guard *guard, struct object *object, const struct held *held)
+{
+	bool reader = held->op.want == CORE_WANT_FOREIGN_MAP;
+
+	if (reader)
+		object->broken_by_reader = false;
+	else
+		object->broken_by_writer = false;
+	if (object->broken_by_writer)
+		return; /* the reader passes with the writer */
+	object_lease(guard, object,
+		     lease_yield(object->fd, guard->prover_tid, guard->signal, reader));
+	prove_soon(guard, object);
+}
+
+/* Begins what was held, or denies it. */
+static void end(struct guard *guard, struct held *held, int denial)
+{
+	struct object *object = held->object;
+
+	held->object = NULL;
+	list_unlink(&held->link);
+	guard->n_held--;
+	guard->stats.denied += denial != 0;
+	if (held->number < 0) {
+		answer_lease(guard, object, held);
+		return;
+	}
+	if (!denial && !held->gone) {
+		object->writers |= held->op.opens;
+		if (held->flight && !object->hears_ends) {
+			fan_mark_ends(guard->group, object->fd, true);
+			object->hears_ends = true;
+		}
+		taint_let_go(&guard->threads, &object->taint, &held->op, held->size,
+			     take_ptr(held->flight), held->tid, &held->call);
+	}
+	fan_answer(guard->group, held->number, denial);
+	held->number = fd_close(held->number);
+}
+
+void held_release(struct guard *guard, struct object *object)
+{
+	list_for_each (l, &object->held)
+		end(guard, list_entry(l, struct held, link), 0);
+}
+
+void guard_answer(struct guard *guard, uint64_t ticket, enum guard_verdict verdict)
+{
+	struct idmap_node *n;
+
+	pthread_mutex_lock(&guard->lock);
+	n = idmap_find(&guard->tickets, ticket);
+	if (n) {
+		struct held *held = container_of(n, struct held, node);
+
+		if (held->object)
+			end(guard, held,
+			    verdict == GUARD_ALLOW	   ? 0 :
+			    verdict == GUARD_DENY_TXTBSY ? ETXTBSY :
+							   EBUSY);
+		notice_drop(&held->notice);
+		notice_drop(&held->notice_gone);
+		idmap_remove(&guard->tickets, &held->node);
+		held_free(held);
+	}
+	pthread_mutex_unlock(&guard->lock);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The police thread: reads what the kernel holds, and lets go at once what disturbs nobody.
+ *
+ * Every access of anybody to a file with seals passes here, so nothing is done here that waits for
+ * another process. What is looked up is the seals of the file, and the system call of the thread
+ * that is held; more only of what may write. An operation of our own process is let go as it is.
+ *
+ * The event is there before its thread sleeps, and as long as it does not, /proc says "running".
+ * It will in a moment, or was killed, so it is left for later while others are served. Only what
+ * still has not slept after many tries is taken for the worst that it can be.
+ *
+ * The queue of events has no limit, so none is lost; should the kernel say so all the same, everything
+ * counts as tainted by outsiders.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/guard/fan.h"
+#include "daemon/guard/proc.h"
+#include "daemon/guard/state.h"
+#include "util/cleanup.h"
+
+#define AWAKE_AT_ONCE 8
+#define AWAKE_TRIES 250 /* a millisecond each */
+
+struct awake { /* a thread that does not sleep yet */
+	struct list link;
+	struct fan_event event;
+	struct stat st;
+	unsigned int tries;
+};
+
+static bool is_own(const struct guard *guard, pid_t tid)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", tid);
+	return tid > 0 && faccessat(guard->own_tasks, name, F_OK, 0) == 0;
+}
+
+static void allow(struct guard *guard, const struct fan_event *event, uint64_t *count)
+{
+	pthread_mutex_lock(&guard->lock);
+	++*count;
+	pthread_mutex_unlock(&guard->lock);
+	fan_answer(guard->group, event->fd, 0);
+	close(event->fd);
+}
+
+static enum operation_text look_at_call(pid_t tid, struct operation_call *ret)
+{
+	enum operation_text text = OPERATION_TEXT_RUNNING;
+	bool gone;
+
+	*ret = (struct operation_call){ 0 };
+	for (int i = 0; i < AWAKE_AT_ONCE; i++) {
+		text = proc_call(tid, ret, &gone);
+		if (text != OPERATION_TEXT_RUNNING)
+			break;
+		sched_yield();
+	}
+	ret->worker = text == OPERATION_TEXT_CALL && !ret->known && proc_is_worker(tid);
+	return text;
+}
+
+static void decode(const struct fan_event *event, const struct stat *st,
+		   enum guard_writable_opens opens, bool writers,
+		   const struct operation_call *call, struct operation *ret)
+{
+	struct operation_file files[OPERATION_FILES] = { { 0 } };
+	struct operation_event what = {
+		.open = event->open,
+		.ranged = event->ranged,
+		.start = event->start,
+		.count = event->count,
+		.size = (uint64_t)st->st_size,
+		.opens = opens,
+		.writers = writers,
+	};
+	int fds[OPERATION_FILES], n = operation_needs(&what, call, fds);
+
+	for (int i = 0; i < n; i++)
+		files[i] = proc_file(event->tid, fds[i], st->st_ino);
+	operation_decode(&what, call, files, ret);
+}
+
+static void fill_who(struct held *held)
+{
+	struct guard_event *event = &held->notice.event;
+	struct proc_who who = { .uid = (uid_t)-1 };
+
+	proc_who(held->tid, &who);
+	event->pid = who.pid;
+	event->uid = who.uid;
+	memcpy(event->comm, who.comm, sizeof(event->comm));
+}
+
+/* What is left of the event: it is held, or let go. */
+static void judge(struct guard *guard, const struct fan_event *event, const struct stat *st,
+		  const struct operation *op, const struct operation_call *call)
+{
+	struct held *held = held_new(op->flight);
+	struct object *object;
+	bool disturbs, full;
+	int denial = 0;
+
+	if (held) {
+		held->op = *op;
+		held->call = *call;
+		held->size = (uint64_t)st->st_size;
+		held->tid = event->tid;
+		fill_who(held);
+	}
+	pthread_mutex_lock(&guard->lock);
+	object = object_by_inode(guard, st->st_dev, st->st_ino);
+	if (object && object->level == GUARD_FANOTIFY) {
+		struct operation shown = *op;
+
+		disturbs = index_disturbs(object, &shown, (uint64_t)st->st_size);
+		full = guard->n_held >= guard->config.max_held;
+		if (disturbs && held && !full &&
+		    dup3(guard->placeholder, event->fd, O_CLOEXEC) >= 0) {
+			held->number = event->fd;
+			held_tell(guard, object, held, &shown);
+			pthread_mutex_unlock(&guard->lock);
+			return;
+		}
+		if (disturbs || !held) {
+			denial = EBUSY;
+			guard->stats.denied++;
+		} else {
+			guard->stats.allowed++;
+			object->writers |= op->opens;
+			taint_let_go(&guard->threads, &object->taint, op, held->size,
+				     taint_needs_flight(&object->taint, op) ? take_ptr(held->flight)
+									    : NULL,
+				     event->tid, call);
+		}
+	}
+	pthread_mutex_unlock(&guard->lock);
+	fan_answer(guard->group, event->fd, denial);
+	close(event->fd);
+	held_free(held);
+}
+
+/* false: its thread does not sleep yet. */
+static bool consider(struct guard *guard, const struct fan_event *event, const struct stat *st,
+		     bool last)
+{
+	enum guard_writable_opens opens = GUARD_OPENS_HOLD;
+	bool listened = false, writers = true, disturbs = false;
+	struct operation_call call;
+	struct operation op, shown;
+	enum operation_text text;
+	struct object *object;
+
+	pthread_mutex_lock(&guard->lock);
+	object = object_by_inode(guard, st->st_dev, st->st_ino);
+	if (object && object->level == GUARD_FANOTIFY) {
+		listened = true;
+		opens = object->opens;
+		writers = object->writers;
+	}
+	pthread_mutex_unlock(&guard->lock);
+	if (!listened) {
+		allow(guard, event, &guard->stats.allowed);
+		return true;
+	}
+	text = look_at_call(event->tid, &call);
+	if (text == OPERATION_TEXT_RUNNING && !last)
+		return false;
+	decode(event, st, opens, writers, &call, &op);
+	pthread_mutex_lock(&guard->lock);
+	if (text == OPERATION_TEXT_CALL || text == OPERATION_TEXT_OUTSIDE)
+		taint_thread_seen(&guard->threads, event->tid, call.known ? &call : NULL);
+	object = object_by_inode(guard, st->st_dev, st->st_ino);
+	shown = op;
+	if (object)
+		disturbs = index_disturbs(object, &shown, (uint64_t)st->st_size);
+	pthread_mutex_unlock(&guard->lock);
+	if (!disturbs && !op.opens && !taint_leaves(&op))
+		allow(guard, event, &guard->stats.allowed);
+	else if (is_own(guard, event->tid))
+		allow(guard, event, &guard->stats.own);
+	else
+		judge(guard, event, st, &op, &call);
+	return true;
+}
+
+static void modified(struct guard *guard, const struct fan_event *event)
+{
+	struct object *object;
+	struct stat st;
+
+	if (fstat(event->fd, &st) == 0) {
+		pthread_mutex_lock(&guard->lock);
+		object = object_by_inode(guard, st.st_dev, st.st_ino);
+		if (object) {
+			taint_thread_done(&guard->threads, &object->taint, event->tid);
+			prove_settle(guard, object);
+		}
+		pthread_mutex_unlock(&guard->lock);
+	}
+	close(event->fd);
+}
+
+static void all_tainted(struct guard *guard)
+{
+	pthread_mutex_lock(&guard->lock);
+	guard->stats.lost++;
+	for (size_t i = 0; i < INODE_BUCKETS; i++)
+		list_for_each (l, &guard->inodes[i]) {
+			struct object *object = list_entry(l, struct object, inode_link);
+
+			taint_outsiders(&object->taint, true);
+			object->outsiders = object->writers = true;
+		}
+	pthread_mutex_unlock(&guard->lock);
+}
+
+static void take(struct guard *guard, struct list *awake, const struct fan_event *event)
+{
+	struct awake *later;
+	struct stat st;
+
+	if (event->fd < 0) {
+		all_tainted(guard);
+		return;
+	}
+	if (event->modified) {
+		modified(guard, event);
+		return;
+	}
+	if (fstat(event->fd, &st) < 0) {
+		allow(guard, event, &guard->stats.allowed);
+		return;
+	}
+	if (consider(guard, event, &st, false))
+		return;
+	later = calloc(1, sizeof(*later));
+	if (!later) {
+		consider(guard, event, &st, true);
+		return;
+	}
+	later->event = *event;
+	later->st = st;
+	list_append(awake, &later->link);
+}
+
+static void take_awake(struct guard *guard, struct list *awake)
+{
+	list_for_each (l, awake) {
+		struct awake *later = list_entry(l, struct awake, link);
+
+		if (!consider(guard, &later->event, &later->st, ++later->tries > AWAKE_TRIES))
+			continue;
+		list_unlink(l);
+		free(later);
+	}
+}
+
+static void read_events(struct guard *guard, struct list *awake)
+{
+	char buffer[4096] __attribute__((aligned(8)));
+	ssize_t n;
+
+	do {
+		const char *at = buffer, *end;
+		struct fan_event event;
+
+		n = read(guard->group, buffer, sizeof(buffer));
+		end = buffer + (n > 0 ? n : 0);
+		while (fan_next(&at, end, &event)) {
+			pthread_mutex_lock(&guard->lock);
+			guard->stats.events++;
+			pthread_mutex_unlock(&guard->lock);
+			take(guard, awake, &event);
+		}
+		/* An error is of one event, which was denied: its file can't be opened, or we have
+		 * no descriptors left. */
+	} while (n > 0 || (n < 0 && errno != EAGAIN && errno != EBADF && !atomic_load(&guard->stop)));
+}
+
+void *police_thread(void *data)
+{
+	struct guard *guard = data;
+	struct list awake = LIST_INIT(awake);
+
+	while (!atomic_load(&guard->stop)) {
+		struct epoll_event events[16];
+		int n = epoll_wait(guard->poll_fd, events, 16, list_empty(&awake) ? -1 : 1);
+
+		take_awake(guard, &awake);
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.u64 == 0) {
+				read_events(guard, &awake);
+				continue;
+			}
+			pthread_mutex_lock(&guard->lock);
+			held_gone(guard, events[i].data.u64);
+			pthread_mutex_unlock(&guard->lock);
+		}
+	}
+	list_for_each (l, &awake) {
+		struct awake *later = list_entry(l, struct awake, link);
+
+		allow(guard, &later->event, &guard->stats.allowed);
+		free(later);
+	}
+	return NULL;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What /proc tells about a thread.
+ *
+ * Nothing here asks the file behind a descriptor: it may be on a file system whose server is the very
+ * stranger that is being looked at, and never answers. fdinfo names the inode without asking; its
+ * number alone may be that of another file elsewhere, which then counts as the same.
+ */
+
+#include "daemon/guard/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+static ssize_t read_text(const char *path, char *text, size_t size)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, size - 1);
+	if (n < 0)
+		return -errno;
+	text[n] = 0;
+	return n;
+}
+
+enum operation_text proc_call(pid_t tid, struct operation_call *ret, bool *ret_gone)
+{
+	char path[64], text[256];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	n = tid > 0 ? read_text(path, text, sizeof(text)) : -ESRCH;
+	*ret_gone = tid > 0 && (n == -ENOENT || n == -ESRCH);
+	return n < 0 ? OPERATION_TEXT_BROKEN : operation_parse(text, ret);
+}
+
+/* The number after "@name:" at the beginning of a line. */
+static bool field(const char *text, const char *name, int base, unsigned long long *ret)
+{
+	size_t n = strlen(name);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		char *end;
+
+		line += *line == '\n';
+		if (strncmp(line, name, n) != 0 || line[n] != ':')
+			continue;
+		*ret = strtoull(line + n + 1, &end, base);
+		return end != line + n + 1;
+	}
+	return false;
+}
+
+struct operation_file proc_file(pid_t tid, int fd, uint64_t ino)
+{
+	struct operation_file file = { 0 };
+	unsigned long long flags, inode;
+	char path[64], text[512];
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, fd);
+	if (tid > 0 && fd >= 0 && read_text(path, text, sizeof(text)) > 0 &&
+	    field(text, "flags", 8, &flags) && field(text, "ino", 10, &inode)) {
+		file.known = true;
+		file.same = inode == ino;
+		file.flags = (unsigned int)flags;
+	}
+	return file;
+}
+
+bool proc_is_worker(pid_t tid)
+{
+	unsigned long long kernel;
+	char path[64], text[2048];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	return tid > 0 && read_text(path, text, sizeof(text)) > 0 &&
+	       field(text, "Kthread", 10, &kernel) && kernel == 0;
+}
+
+bool proc_who(pid_t tid, struct proc_who *ret)
+{
+	unsigned long long pid, uid;
+	char path[64], text[512];
+	const char *name;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	if (tid <= 0 || read_text(path, text, sizeof(text)) <= 0 ||
+	    !field(text, "Tgid", 10, &pid) || !field(text, "Uid", 10, &uid))
+		return false;
+	ret->pid = (pid_t)pid;
+	ret->uid = (uid_t)uid;
+	memset(ret->comm, 0, sizeof(ret->comm));
+	name = strncmp(text, "Name:\t", 6) == 0 ? text + 6 : "";
+	memcpy(ret->comm, name, strnlen(name, strcspn(name, "\n") < 15 ? strcspn(name, "\n") : 15));
+	return true;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What /proc tells about a thread; see proc.c. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/guard/operation.h"
+
+/* BROKEN also if the thread is gone, with *ret_gone. */
+enum operation_text proc_call(pid_t tid, struct operation_call *ret, bool *ret_gone);
+
+/* Of descriptor @fd of the thread: the same file as inode @ino? */
+struct operation_file proc_file(pid_t tid, int fd, uint64_t ino);
+
+/* A worker of a program's io_uring; else, among those without a stack, a thread of the kernel. */
+bool proc_is_worker(pid_t tid);
+
+struct proc_who {
+	pid_t pid;
+	uid_t uid;
+	char comm[16];
+};
+
+bool proc_who(pid_t tid, struct proc_who *ret);

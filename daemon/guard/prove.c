@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Is what was let go over?
+ *
+ * Nobody tells when a description is closed for the last time, or when a thread leaves a system call
+ * without having changed anything. So objects for which somebody waits are looked at, after one
+ * millisecond, after two, and so on to a second; those that nobody waits for are not. The lists, one for
+ * each interval, are each in order of time, so that finding what is due looks at their heads only.
+ *
+ * A lease is tried under the lock: it is two calls that wait for nobody. What /proc says about a thread
+ * is read without it, since that waits for a lock which the thread's process has while it executes
+ * another program; the object is pinned meanwhile, and flights are found again by id.
+ */
+
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/guard/fan.h"
+#include "daemon/guard/proc.h"
+#include "daemon/guard/state.h"
+
+#define MS UINT64_C(1000000)
+#define FLIGHTS_AT_ONCE 64
+#define FLIGHTS_MANY 256 /* left behind by threads that are gone, or do something else */
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 * MS + (uint64_t)ts.tv_nsec;
+}
+
+static bool has_reason(const struct object *object)
+{
+	if (!object->node.id)
+		return taint_has_path(&object->taint);
+	return !list_empty(&object->waiting) || object->hears_ends ||
+	       object->taint.n_flights > FLIGHTS_MANY ||
+	       (object->level == GUARD_LEASE && object->lease != LEASE_NOBODY &&
+		!object->broken_by_reader && !object->broken_by_writer);
+}
+
+static void schedule(struct guard *guard, struct object *object, unsigned int level)
+{
+	list_unlink(&object->prove_link);
+	object->prove_level = level;
+	object->prove_at = now() + (MS << level);
+	list_append(&guard->prove[level], &object->prove_link);
+}
+
+void prove_soon(struct guard *guard, struct object *object)
+{
+	const uint64_t one = 1;
+
+	if (!has_reason(object))
+		return;
+	schedule(guard, object, 0);
+	if (write(guard->prove_fd, &one, sizeof(one)) < 0)
+		return; /* can't be: a counter takes that */
+}
+
+static void try_lease(struct guard *guard, struct object *object)
+{
+	if (object->fd < 0 || object->broken_by_reader || object->broken_by_writer)
+		return;
+	if (object->level == GUARD_LEASE && object->lease != LEASE_NOBODY)
+		object_lease(guard, object,
+			     lease_take(object->fd, guard->prover_tid, guard->signal));
+	else if (object->level == GUARD_FANOTIFY && !taint_empty(&object->taint))
+		object_lease(guard, object,
+			     lease_prove(object->fd, guard->prover_tid, guard->signal));
+}
+
+static bool is_over(pid_t tid, const struct operation_call *call)
+{
+	struct operation_call now_in;
+	bool gone;
+
+	switch (proc_call(tid, &now_in, &gone)) {
+	case OPERATION_TEXT_CALL:
+		return !operation_same_call(&now_in, call);
+	case OPERATION_TEXT_OUTSIDE:
+		return true;
+	case OPERATION_TEXT_RUNNING:
+		return false;
+	case OPERATION_TEXT_BROKEN:
+		break;
+	}
+	return gone;
+}
+
+/* Those that were looked at go to the end, so that others get their turn. */
+static void look_at_flights(struct guard *guard, struct object *object)
+{
+	struct {
+		uint64_t id;
+		pid_t tid;
+		struct operation_call call;
+		bool over;
+	} seen[FLIGHTS_AT_ONCE];
+	size_t n = 0;
+
+	while (n < FLIGHTS_AT_ONCE && n < object->taint.n_flights) {
+		struct list *first = list_first(&object->taint.flights);
+		struct flight *flight = list_entry(first, struct flight, link);
+
+		seen[n].id = flight->node.id;
+		seen[n].tid = flight->tid;
+		seen[n++].call = flight->call;
+		list_unlink(first);
+		list_append(&object->taint.flights, first);
+	}
+	object->pins++;
+	pthread_mutex_unlock(&guard->lock);
+	for (size_t i = 0; i < n; i++)
+		seen[i].over = is_over(seen[i].tid, &seen[i].call);
+	pthread_mutex_lock(&guard->lock);
+	object->pins--;
+	for (size_t i = 0; i < n; i++) {
+		struct flight *flight = taint_flight_find(&guard->threads, seen[i].id);
+
+		if (flight && seen[i].over)
+			taint_flight_over(&guard->threads, flight);
+	}
+}
+
+static void look(struct guard *guard, struct object *object)
+{
+	unsigned int level = object->prove_level;
+
+	list_unlink(&object->prove_link);
+	try_lease(guard, object);
+	if (!list_empty(&object->taint.flights))
+		look_at_flights(guard, object);
+	if (object->hears_ends && list_empty(&object->taint.flights)) {
+		fan_mark_ends(guard->group, object->fd, false);
+		object->hears_ends = false;
+	}
+	prove_settle(guard, object);
+	/* somebody may have been in a hurry meanwhile */
+	if (has_reason(object) && list_empty(&object->prove_link))
+		schedule(guard, object, level + 1 < PROVE_LEVELS ? level + 1 : level);
+	object_reap(guard, object);
+}
+
+uint64_t prove_due(struct guard *guard)
+{
+	uint64_t next;
+	bool found;
+
+	do {
+		uint64_t at = now();
+
+		found = false;
+		next = UINT64_MAX;
+		pthread_mutex_lock(&guard->lock);
+		for (unsigned int level = 0; level < PROVE_LEVELS && !found; level++) {
+			struct list *first = list_first(&guard->prove[level]);
+			struct object *object;
+
+			if (!first)
+				continue;
+			object = list_entry(first, struct object, prove_link);
+			found = object->prove_at <= at;
+			if (found)
+				look(guard, object);
+			else if (object->prove_at < next)
+				next = object->prove_at;
+		}
+		pthread_mutex_unlock(&guard->lock);
+	} while (found && !guard->stop);
+	return next;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The guard from inside.
+ *
+ *	control thread	 guard.c, object.c, seal.c: what the supervisor calls
+ *	police thread	 police.c: reads fanotify's events, lets go what disturbs nobody
+ *	prover thread	 prover.c: hears of broken leases; looks whether what was let go is over
+ *
+ * One lock covers everything below but what says otherwise. It is never held over a call that waits
+ * for another process. In particular no lease is held while it is waited for: opening the descriptor of
+ * an event would then wait for us.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "daemon/core/idmap.h"
+#include "daemon/core/interval.h"
+#include "daemon/guard/guard.h"
+#include "daemon/guard/lease.h"
+#include "daemon/guard/taint.h"
+#include "util/list.h"
+
+#define SEAL_CLASSES 8
+#define INODE_BUCKETS 1024
+#define PROVE_LEVELS 11 /* 1 ms, doubled, to 1024 ms */
+
+struct notice { /* an event on its way to the control thread; not linked: none */
+	struct list link;
+	struct guard_event event;
+	bool on_heap;
+};
+
+struct object {
+	struct idmap_node node;	 /* by id; id 0: not armed, kept for what was let go */
+	struct idmap_node by_fd; /* level LEASE: how a signal names it */
+	struct list inode_link;
+	dev_t dev;
+	ino_t ino;
+	int fd;
+	enum guard_level level;
+	enum guard_writable_opens opens;
+	enum lease lease; /* held now, at level LEASE */
+	bool outsiders;	  /* somebody had it open when it was armed */
+	bool writers;	  /* a stranger may have it open for writing */
+	bool broken_by_reader, broken_by_writer; /* level LEASE: breaks that wait for an answer */
+	bool hears_ends;			 /* level FANOTIFY: fan_mark_ends() */
+
+	struct interval_tree seals[SEAL_CLASSES];
+	uint32_t n_seals;
+	struct list waiting; /* seals that were told they are tainted */
+	struct list held;
+
+	struct taint taint;
+	struct list prove_link; /* one of guard->prove */
+	uint64_t prove_at;	/* CLOCK_MONOTONIC, ns */
+	unsigned int prove_level;
+	unsigned int pins; /* it is being looked at without the lock */
+};
+
+struct seal {
+	struct idmap_node node;
+	struct interval interval;
+	struct list waiting;
+	struct object *object;
+	struct guard_seal seal;
+	struct notice settled;
+};
+
+/* A stranger in the kernel, or one that was. */
+struct held {
+	struct idmap_node node; /* by ticket */
+	struct list link;	/* object->held; alone: let go without an answer */
+	struct object *object;	/* NULL then */
+	struct operation op;
+	struct operation_call call;
+	struct flight *flight;
+	uint64_t size;
+	int number; /* the event's; -1: a lease */
+	int pidfd;
+	pid_t tid;
+	bool gone;
+	struct notice notice, notice_gone;
+};
+
+struct guard {
+	struct guard_config config;
+	pthread_mutex_t lock;
+	enum guard_level level;
+
+	struct list inodes[INODE_BUCKETS];
+	struct idmap objects, by_fd, seals, tickets;
+	uint64_t next_ticket;
+	uint32_t n_held;
+	struct taint_threads threads;
+	struct list prove[PROVE_LEVELS]; /* each in order of time */
+	struct guard_stats stats;
+
+	struct list notices;
+	int notices_fd; /* eventfd: readable while there are any */
+	bool told;
+
+	int group;	 /* fanotify; -1 without */
+	int placeholder; /* keeps the number of an event whose descriptor was closed */
+	int own_tasks;	 /* /proc/self/task */
+	int stop_fd;	 /* eventfd: the police thread is to end */
+	int poll_fd;	 /* epoll: group, stop_fd, pidfds */
+	pthread_t police;
+	bool police_runs;
+
+	int prove_fd; /* eventfd: there is more to do */
+	int signal;
+	pid_t prover_tid;
+	pthread_t prover;
+	pthread_cond_t started; /* prover_tid is there; negative: it failed */
+	bool prover_runs;
+	atomic_bool stop;
+	struct list outsiders; /* struct outsiders_job */
+};
+
+/* index.c */
+unsigned int seal_class(const struct guard_seal *seal);
+struct object *object_by_inode(struct guard *guard, dev_t dev, ino_t ino);
+struct object *object_by_id(struct guard *guard, uint64_t id);
+struct list *inode_bucket(struct guard *guard, dev_t dev, ino_t ino);
+/* Narrows *op to what disturbs seals of @object. false: nothing does. */
+bool index_disturbs(const struct object *object, struct operation *op, uint64_t size);
+
+/* object.c */
+/* What a lease has shown. */
+void object_lease(struct guard *guard, struct object *object, enum lease lease);
+/* Frees what nobody refers to any more. */
+void object_reap(struct guard *guard, struct object *object);
+
+/* held.c */
+struct held *held_new(bool with_flight);
+struct held *held_free(struct held *held); /* one that was not told */
+/* It is the control thread's to answer now. @shown: what of the operation disturbs. */
+void held_tell(struct guard *guard, struct object *object, struct held *held,
+	       const struct operation *shown);
+void held_gone(struct guard *guard, uint64_t ticket);
+/* All of an object, without an answer. */
+void held_release(struct guard *guard, struct object *object);
+
+/* notice.c */
+void notice_post(struct guard *guard, struct notice *notice);
+void notice_drop(struct notice *notice);
+
+/* prove.c */
+/* Whatever the object waits for, it is looked at again in a millisecond, then ever less often. */
+void prove_soon(struct guard *guard, struct object *object);
+/* All that is due; returns when the next is, ns. Takes the lock. */
+uint64_t prove_due(struct guard *guard);
+/* Tells the seals that nothing disturbs any more. */
+void prove_settle(struct guard *guard, struct object *object);
+
+/* police.c, prover.c */
+void *police_thread(void *data);
+void *prover_thread(void *data);
+
+/* outsiders.c */
+void outsiders_run(struct guard *guard);
+void outsiders_free(struct guard *guard);
