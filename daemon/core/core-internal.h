@@ -268,6 +268,8 @@ void core_recall_due(struct core *core, struct recall *recall);
 void core_recall_asked(struct core *core, struct recall *recall);
 void core_recall_answer(struct core *core, struct recall *recall, enum core_answer answer,
 			uint32_t delay_ms);
+/* The holder gives [start, end) back: that says as much as an answer. */
+void core_recall_heard(struct core *core, struct seal *seal, uint64_t start, uint64_t end);
 void core_recall_blocked(struct core *core, struct process *process);
 bool core_recall_transparent(const struct seal *seal);
 

@@ -167,6 +167,7 @@ int core_return(struct core *core, uint64_t holder, uint64_t id, uint32_t seq, u
 	if (!job)
 		return -ENOMEM;
 	job->result = CORE_RESULT_RETURNED;
+	core_recall_heard(core, seal, job->start, job->end);
 	if (seal->parked) {
 		/* Nothing is granted again while part of it is on its way back. */
 		job->parked_order = seal->parked->order;

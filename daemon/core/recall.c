@@ -13,6 +13,7 @@
  * for, the holder is asked again, for the hull.
  *
  * An answer is not a return. It lets no deadline stop; DELAY moves it, never beyond the hard limit.
+ * A return without an answer before it counts as the answer OK.
  *
  * Transparent seals are not asked but fenced. If cooperative seals of the same process are to come
  * back as well, those come first: a thread that is inside enter of one must not park on the other.
@@ -269,6 +270,15 @@ int core_answer(struct core *core, uint64_t holder, uint64_t id, uint32_t seq,
 	*ret_ms = deadline_ms(now, seal->recall->deadline);
 	core_admit_run(core);
 	return 0;
+}
+
+void core_recall_heard(struct core *core, struct seal *seal, uint64_t start, uint64_t end)
+{
+	struct recall *recall = seal->recall;
+
+	if (recall && recall->phase == RECALL_ASKED && !recall->answer &&
+	    range_overlap(start, end, recall->start, recall->end))
+		core_recall_answer(core, recall, CORE_ANSWER_OK, 0);
 }
 
 /* A deferred fence waits for nothing any more. */

@@ -47,6 +47,7 @@ EXTRA_DIST += \
 	%D%/mutations/recall-past-the-end.patch \
 	%D%/mutations/regrant-keeps-seq.patch \
 	%D%/mutations/requests-outlive-holder.patch \
+	%D%/mutations/return-is-no-answer.patch \
 	%D%/mutations/return-without-end.patch \
 	%D%/mutations/second-return.patch \
 	%D%/mutations/seq-wraps-to-zero.patch \

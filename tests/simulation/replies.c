@@ -98,6 +98,38 @@ static void answer_wide(struct world *w, const struct sim_recall *recall, enum c
 	world_drain(w, r);
 }
 
+struct answered {
+	struct world *w;
+	const struct sim_seal *seal;
+};
+
+static bool is_answered(const struct core_request_view *view, void *data)
+{
+	const struct answered *answered = data;
+	const struct sim_seal *seal = answered->seal;
+
+	for (size_t i = 0; i < view->n_account; i++)
+		world_check(answered->w,
+			    view->account[i].seal != seal->id || view->account[i].answer ||
+				view->account[i].result != CORE_RESULT_PENDING ||
+				table_conflict(seal, view->want) != SIM_RECALL,
+			    INV_ACCOUNT, "seal %llu is being returned, and for %llu not answered",
+			    ull(seal->id), ull(view->id));
+	return true;
+}
+
+/* Who returns what was asked for has answered. */
+static void return_answers(struct world *w, struct sim_seal *seal)
+{
+	if (!seal->recalled || !overlap(seal->return_start, seal->return_end, seal->recall_start,
+					seal->recall_end))
+		return;
+	if (!seal->answer)
+		shadow_answered(w, seal, CORE_ANSWER_OK, 0);
+	core_request_each(w->core, is_answered,
+			  &(struct answered){.w = w, .seal = seal});
+}
+
 void action_return(struct world *w, uint64_t holder, uint64_t id, uint32_t seq, uint64_t start,
 		   uint64_t end, bool discard)
 {
@@ -119,6 +151,7 @@ void action_return(struct world *w, uint64_t holder, uint64_t id, uint32_t seq, 
 		seal->job = 0;
 		seal->return_start = start > seal->start ? start : seal->start;
 		seal->return_end = end < seal->end ? end : seal->end;
+		return_answers(w, seal);
 	}
 	world_drain(w, r);
 }

@@ -272,6 +272,68 @@ START_TEST(answers_need_recall_and_seq)
 }
 END_TEST
 
+START_TEST(return_is_an_answer)
+{
+	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), a, b;
+
+	pass(20);
+	a = brk(0, 100);
+	pass(100);
+	ck_assert_int_eq(give(s, 0, 100), 0);
+	ck_assert_uint_eq(stats().answers_ok, 1);
+	b = brk(0, 100, .flags = CORE_F_NO_WAIT);
+	refused(b, CORE_E_TRY_LATER);
+	fence(CORE_CAUSE_RETURN);
+	ck_assert_int_eq(ready(a).account[0].answer, CORE_ANSWER_OK);
+}
+END_TEST
+
+START_TEST(failed_return_is_an_answer_too)
+{
+	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), a;
+	struct core_command c;
+
+	pass(20);
+	a = brk(0, 100);
+	ck_assert_int_eq(give(s, 0, 100), 0);
+	fence_failed(take(CORE_CMD_FENCE).job, -28);
+	pass(2000);
+	fence(CORE_CAUSE_REVOKE);
+	c = ready(a);
+	ck_assert_int_eq(c.account[0].answer, CORE_ANSWER_OK);
+	ck_assert_int_eq(c.account[0].result, CORE_RESULT_REVOKED);
+}
+END_TEST
+
+START_TEST(return_takes_no_answer_back)
+{
+	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), a;
+	uint32_t ms;
+
+	pass(20);
+	a = brk(0, 100);
+	ck_assert_int_eq(answer(s, CORE_ANSWER_DELAY, 5000, &ms), 0);
+	give_back(s, 0, 100);
+	ck_assert_int_eq(ready(a).account[0].answer, CORE_ANSWER_DELAY);
+	ck_assert_uint_eq(stats().answers_ok, 0);
+}
+END_TEST
+
+START_TEST(return_of_something_else_is_no_answer)
+{
+	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), a;
+
+	give_back(s, 90, 100);
+	pass(20);
+	a = brk(0, 50);
+	give_back(s, 60, 70);
+	ck_assert_uint_eq(stats().answers_ok, 0);
+	pass(2000);
+	fence(CORE_CAUSE_REVOKE);
+	ck_assert_int_eq(ready(a).account[0].answer, 0);
+}
+END_TEST
+
 START_TEST(return_is_checked)
 {
 	uint64_t h = holder(), s = seal(h, 0, 100, CORE_WRITE);
@@ -788,6 +850,10 @@ int main(void)
 	tcase_add_test(tc, policy_of_the_object_counts);
 	tcase_add_test(tc, no_matching_counts_as_returned);
 	tcase_add_test(tc, answers_need_recall_and_seq);
+	tcase_add_test(tc, return_is_an_answer);
+	tcase_add_test(tc, failed_return_is_an_answer_too);
+	tcase_add_test(tc, return_takes_no_answer_back);
+	tcase_add_test(tc, return_of_something_else_is_no_answer);
 	tcase_add_test(tc, return_is_checked);
 	tcase_add_test(tc, return_is_clipped);
 	tcase_add_test(tc, range_is_free_only_when_fenced);
