@@ -174,10 +174,17 @@ static void begin(struct mapseal *m)
 	m->agent.runner = pthread_self();
 }
 
+static void pump(struct mapseal *m)
+{
+	m->agent.reading = true;
+	wire_pump(&m->wire);
+	m->agent.reading = false;
+}
+
 static void run(struct mapseal *m)
 {
 	do {
-		wire_pump(&m->wire);
+		pump(m);
 		agent_recalls(m);
 		if (!list_empty(&m->agent.events))
 			tell(m, list_entry(list_first(&m->agent.events), struct agent_event, link));
@@ -204,8 +211,9 @@ static void *thread_main(void *data)
 		wire_lock(&m->wire);
 		drain(m, ready, n);
 		begin(m);
-		wire_pump(&m->wire);
-		if (list_empty(&m->agent.recalls) && list_empty(&m->agent.events) &&
+		pump(m);
+		/* callers may leave the socket to us as long as we need nobody else */
+		if (!agent_prompt(m) && list_empty(&m->agent.events) &&
 		    list_empty(&m->space.due) && !m->wire.lost) {
 			m->agent.running = false;
 			continue;

@@ -35,7 +35,16 @@ void agent_on_lost(void *data);
 /* The recall of a piece is over, the piece is held on. */
 void agent_settle(struct piece *piece);
 
-/* See recall.c. Brings every recall as far as it goes now. Drops the lock for each handler. */
+/* Answers a recall, by its own id or for one seal. A refusal needs nothing: what is newer is on its way,
+ * or the recall is over. */
+void agent_answer(struct mapseal *m, uint64_t recall, uint64_t id, uint32_t seq,
+		  enum proto_e_ANSWER answer);
+
+/* See recall.c. Returns what can be returned without the application, and answers the rest. Says
+ * whether there is something left to do. */
+bool agent_prompt(struct mapseal *m);
+
+/* ... and brings every recall as far as it goes now. Drops the lock for each handler. */
 void agent_recalls(struct mapseal *m);
 
 /* When agent_recalls() is due again, CLOCK_MONOTONIC in ms; 0: at no time of its own. */

@@ -29,6 +29,7 @@ struct agent {
 	bool running;	   /* somebody is in agent_run() */
 	pthread_t runner;  /* who */
 	const void *showing; /* seal or break that a callback is called with */
+	bool reading;	   /* what is read now is followed by agent_prompt() */
 	bool barrier_due;  /* gates were closed since the last gate_barrier() */
 	struct list recalls; /* struct piece: recalled, or to be returned */
 	struct list events;  /* struct agent_event */

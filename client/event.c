@@ -5,8 +5,9 @@
  *
  * This is done by whoever reads the message, under the lock and at once, whatever else is going on:
  * recalled gates are closed and the answer OK is sent, so that the supervisor knows that somebody
- * is there. What the application is to hear of is queued; everything that may take time is left to
- * the agent (recall.c).
+ * is there. Where the agent itself reads, the answer is left to it, since it may be able to return at
+ * once, and that is an answer too. What the application is to hear of is queued; everything that may
+ * take time is left to the agent (recall.c).
  *
  * Recalls of an object, a device or everything are recalls of each seal they match, answered once.
  * Which device an object is on is not known here; then every seal matches, and returning more than
@@ -23,12 +24,12 @@ void agent_settle(struct piece *piece)
 {
 	piece->stage = PIECE_HELD;
 	piece->recall = 0;
+	piece->unanswered = false;
 	list_unlink(&piece->agent_link);
 }
 
-/* A refusal needs nothing: what is newer is on its way, or the recall is over. */
-static void post_answer(struct mapseal *m, uint64_t recall, uint64_t id, uint32_t seq,
-			enum proto_e_ANSWER answer)
+void agent_answer(struct mapseal *m, uint64_t recall, uint64_t id, uint32_t seq,
+		  enum proto_e_ANSWER answer)
 {
 	struct proto_message message = {
 		.type = PROTO_ANSWER,
@@ -70,6 +71,7 @@ static void recall_piece(struct piece *piece, const struct proto_recall *recall,
 	piece->map_will_change = recall->flags & PROTO_RECALL_MAP_WILL_CHANGE;
 	piece->deadline = now + recall->deadline_ms;
 	piece->hard = now + recall->hard_ms;
+	piece->unanswered = piece->seal->m->agent.reading;
 	if (!running)
 		list_append(&piece->seal->m->agent.recalls, &piece->agent_link);
 	seal_update_gate(piece->seal);
@@ -93,7 +95,10 @@ static void on_recall_wide(struct mapseal *m, const struct proto_recall *recall)
 			any = true;
 		}
 	}
-	post_answer(m, recall->recall, 0, 0, any ? PROTO_ANSWER_OK : PROTO_ANSWER_NO_MATCHING);
+	if (!any)
+		agent_answer(m, recall->recall, 0, 0, PROTO_ANSWER_NO_MATCHING);
+	else if (!m->agent.reading)
+		agent_answer(m, recall->recall, 0, 0, PROTO_ANSWER_OK);
 }
 
 static void on_recall(struct mapseal *m, const struct proto_recall *recall)
@@ -107,14 +112,15 @@ static void on_recall(struct mapseal *m, const struct proto_recall *recall)
 	}
 	piece = piece_find(m, recall->seal);
 	if (!piece) {
-		post_answer(m, 0, recall->seal, recall->seq, PROTO_ANSWER_NO_MATCHING);
+		agent_answer(m, 0, recall->seal, recall->seq, PROTO_ANSWER_NO_MATCHING);
 		return;
 	}
 	piece->seq = recall->seq;
 	if (__builtin_add_overflow(recall->offset, recall->length, &end))
 		end = UINT64_MAX;
 	recall_piece(piece, recall, recall->offset, end);
-	post_answer(m, 0, piece->id, piece->seq, PROTO_ANSWER_OK);
+	if (!m->agent.reading)
+		agent_answer(m, 0, piece->id, piece->seq, PROTO_ANSWER_OK);
 }
 
 static void on_revoked(struct mapseal *m, const struct proto_revoked *revoked)

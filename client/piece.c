@@ -109,6 +109,7 @@ static void split(struct piece *piece, uint64_t start, uint64_t end, uint64_t id
 		upper->recall_start = piece->recall_start;
 		upper->recall_end = piece->recall_end;
 		upper->map_will_change = piece->map_will_change;
+		upper->unanswered = piece->unanswered;
 		upper->deadline = piece->deadline;
 		upper->hard = piece->hard;
 		upper->again = piece->again;

@@ -13,6 +13,10 @@
  * How it begins is in event.c. This is the agent's part, and it never waits: neither for threads
  * inside the gate (they kick the agent when they leave) nor for the reply to RETURN.
  *
+ * What has no handler and nobody inside is returned in the same breath in which the RECALL was read;
+ * that says as much as an answer, and saves one. Everything else is answered first. A handler is
+ * called after that, however quick it may be: nobody knows.
+ *
  * While a handler runs, messages go on being read, by whoever waits for a reply. LAPSED puts a
  * recall back from any stage, REVOKED ends the piece in any stage, a wider RECALL begins anew. So a
  * verdict counts only if the piece is still there and still ASKING.
@@ -118,6 +122,7 @@ static void post_return(struct piece *piece)
 		return;
 	}
 	piece->returning = true;
+	piece->unanswered = false;
 }
 
 /* ---- asking ------------------------------------------------------------------------------ */
@@ -174,6 +179,11 @@ static void delay(struct piece *piece, uint32_t delay_ms)
 		free(about);
 }
 
+static bool has_handler(const struct mapseal_seal *seal)
+{
+	return seal->on_recall && !seal->transparent;
+}
+
 /* Calls the handler; @piece may be gone afterwards. */
 static void ask(struct mapseal *m, struct piece *piece)
 {
@@ -190,7 +200,7 @@ static void ask(struct mapseal *m, struct piece *piece)
 	uint64_t id = piece->id;
 
 	piece->stage = PIECE_ASKING;
-	if (seal->on_recall && !seal->transparent) {
+	if (has_handler(seal)) {
 		m->agent.showing = seal;
 		wire_unlock(&m->wire);
 		verdict = seal->on_recall(&recall, seal->data);
@@ -213,6 +223,70 @@ static void ask(struct mapseal *m, struct piece *piece)
 	seal_update_gate(piece->seal);
 }
 
+/* ---- all of them ------------------------------------------------------------------------- */
+
+static bool nobody_inside(const struct mapseal_seal *seal)
+{
+	/* Until it is mapped nobody is inside, and nothing can be returned of it. */
+	return !seal->mapping && !gate_inside(&seal->gate);
+}
+
+/* A recall of a wider scope is answered once. */
+static void answer(struct mapseal *m, struct piece *piece)
+{
+	uint64_t recall = piece->recall;
+
+	piece->unanswered = false;
+	agent_answer(m, recall, recall ? 0 : piece->id, recall ? 0 : piece->seq, PROTO_ANSWER_OK);
+	list_for_each(l, &m->agent.recalls) {
+		struct piece *other = list_entry(l, struct piece, agent_link);
+
+		if (recall && other->recall == recall)
+			other->unanswered = false;
+	}
+}
+
+static void close_gates(struct mapseal *m)
+{
+	if (!m->agent.barrier_due)
+		return;
+	m->agent.barrier_due = false;
+	gate_barrier();
+}
+
+bool agent_prompt(struct mapseal *m)
+{
+	bool left = false;
+
+	close_gates(m);
+	list_for_each(l, &m->agent.recalls) {
+		struct piece *piece = list_entry(l, struct piece, agent_link);
+
+		if (piece->stage == PIECE_DRAINING && !has_handler(piece->seal) &&
+		    nobody_inside(piece->seal)) {
+			piece->stage = PIECE_DUE;
+			seal_update_gate(piece->seal);
+		}
+		if (piece->stage == PIECE_DUE && piece_can_return(piece))
+			post_return(piece);
+		if (m->wire.lost)
+			return true; /* and the list is empty */
+		if (piece->stage == PIECE_DUE)
+			left |= piece_can_return(piece);
+		else
+			left |= piece->stage != PIECE_OWED;
+	}
+	list_for_each(l, &m->agent.recalls) {
+		struct piece *piece = list_entry(l, struct piece, agent_link);
+
+		if (piece->unanswered)
+			answer(m, piece);
+		if (m->wire.lost)
+			return true;
+	}
+	return left;
+}
+
 /* Whether something was done after which the list has to be looked at anew. */
 static bool advance(struct mapseal *m, struct piece *piece)
 {
@@ -220,8 +294,7 @@ static bool advance(struct mapseal *m, struct piece *piece)
 
 	switch (piece->stage) {
 	case PIECE_DRAINING:
-		/* Until it is mapped nobody is inside, and nothing can be returned of it. */
-		if (seal->mapping || gate_inside(&seal->gate))
+		if (!nobody_inside(seal))
 			return false;
 		ask(m, piece);
 		return true;
@@ -245,12 +318,10 @@ void agent_recalls(struct mapseal *m)
 
 	fence_ask_due(m);
 
+	agent_prompt(m);
 	while (again && !m->wire.lost) {
 		again = false;
-		if (m->agent.barrier_due) {
-			m->agent.barrier_due = false;
-			gate_barrier();
-		}
+		close_gates(m);
 		list_for_each(l, &m->agent.recalls)
 			if (advance(m, list_entry(l, struct piece, agent_link))) {
 				again = true;

@@ -42,6 +42,7 @@ struct piece {
 	uint64_t recall; /* of a scope wider than a seal: names it; else 0 */
 	uint64_t recall_start, recall_end;
 	bool map_will_change;
+	bool unanswered; /* neither ANSWER nor RETURN was sent since */
 	uint64_t deadline, hard, again; /* CLOCK_MONOTONIC, ms */
 };
 

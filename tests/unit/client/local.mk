@@ -9,6 +9,7 @@ client_tests = \
 	%D%/test-request \
 	%D%/test-wire \
 	%D%/test-recall \
+	%D%/test-answer \
 	%D%/test-return \
 	%D%/test-window \
 	%D%/test-break \
@@ -29,6 +30,8 @@ tests_unit_client_test_wire_CFLAGS = $(client_test_cflags)
 tests_unit_client_test_wire_LDADD = $(client_test_libs)
 tests_unit_client_test_recall_CFLAGS = $(client_test_cflags)
 tests_unit_client_test_recall_LDADD = $(client_test_libs)
+tests_unit_client_test_answer_CFLAGS = $(client_test_cflags)
+tests_unit_client_test_answer_LDADD = $(client_test_libs)
 tests_unit_client_test_return_CFLAGS = $(client_test_cflags)
 tests_unit_client_test_return_LDADD = $(client_test_libs)
 tests_unit_client_test_window_CFLAGS = $(client_test_cflags)
