@@ -32,6 +32,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "client/agent.h"
@@ -299,9 +300,20 @@ static void later(struct fence *fence)
 	agent_kick(m);
 }
 
-static void granted_again(struct fence *fence, struct piece *piece,
-			  const struct proto_granted *granted)
+/* An object's id is another when nobody had it in between; its inode is not, while it is open here. */
+static bool is_file_of(const struct mapseal_seal *seal, const struct proto_message *message)
 {
+	const struct wire_frame *frame = container_of(message, struct wire_frame, message);
+	struct stat now, then;
+
+	return fstat(frame->fds.fds[0], &now) == 0 && fstat(seal->direct->file, &then) == 0 &&
+	       now.st_dev == then.st_dev && now.st_ino == then.st_ino;
+}
+
+static void granted_again(struct fence *fence, struct piece *piece,
+			  const struct proto_message *message)
+{
+	const struct proto_granted *granted = &message->granted;
 	struct mapseal_seal *seal = fence->seal;
 	uint64_t start = fence->start, end = fence->end;
 	struct mapseal_event event = {
@@ -311,8 +323,8 @@ static void granted_again(struct fence *fence, struct piece *piece,
 		.length = end - start,
 	};
 
-	/* under that name there is another file now, or the same and another range of it */
-	if (granted->object != seal->object || granted->offset != start ||
+	/* under that name there may be another file now */
+	if (!is_file_of(seal, message) || granted->offset != start ||
 	    granted->length != end - start) {
 		give_back(seal->m, granted);
 		free(piece);
@@ -320,6 +332,7 @@ static void granted_again(struct fence *fence, struct piece *piece,
 		return;
 	}
 	__atomic_store_n(&seal->id, granted->seal, __ATOMIC_RELAXED);
+	seal->object = granted->object;
 	seal->object_size = granted->size;
 	piece_link(piece, seal, granted->seal, granted->seq, start, end);
 	direct_lift(seal, start, end);
@@ -372,7 +385,7 @@ static void on_reply(const struct proto_message *reply, void *data)
 
 		asking_free(asking);
 		if (reply->type == PROTO_GRANTED) {
-			granted_again(fence, piece, &reply->granted);
+			granted_again(fence, piece, reply);
 		} else {
 			free(piece);
 			refused(fence, reply->type == PROTO_REFUSED ? reply->refused.code : 0,

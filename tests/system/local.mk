@@ -15,6 +15,10 @@ tests_system_libdevice_la_SOURCES = %D%/device.h %D%/device.c
 tests_system_libdevice_la_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_libdevice_la_LIBADD = %D%/librig.la $(URING_LIBS)
 
+check_LTLIBRARIES += %D%/libdirect.la
+tests_system_libdirect_la_SOURCES = %D%/direct.h %D%/direct.c
+tests_system_libdirect_la_LIBADD = %D%/librig.la
+
 check_PROGRAMS += %D%/supervise
 tests_system_supervise_LDADD = %D%/librig.la
 
@@ -28,6 +32,12 @@ system_programs = \
 	%D%/bad-seq \
 	%D%/denied \
 	%D%/descriptor-proof \
+	%D%/direct-and-window \
+	%D%/direct-broken \
+	%D%/direct-extents \
+	%D%/direct-recall \
+	%D%/direct-refused \
+	%D%/direct-revoked \
 	%D%/directory-export \
 	%D%/enter-holds-recall \
 	%D%/error-texts \
@@ -68,6 +78,7 @@ system_programs = \
 	%D%/write-commit
 system_scripts = \
 	%D%/break-command.sh \
+	%D%/direct-ctl.sh \
 	%D%/errors.sh \
 	%D%/json.sh \
 	%D%/read-sha256.sh \
@@ -86,6 +97,12 @@ tests_system_bad_range_LDADD = %D%/librig.la
 tests_system_bad_seq_LDADD = %D%/librig.la
 tests_system_denied_LDADD = %D%/librig.la
 tests_system_descriptor_proof_LDADD = %D%/librig.la
+tests_system_direct_and_window_LDADD = %D%/libdirect.la
+tests_system_direct_broken_LDADD = %D%/libdirect.la
+tests_system_direct_extents_LDADD = %D%/libdirect.la
+tests_system_direct_recall_LDADD = %D%/libdirect.la
+tests_system_direct_refused_LDADD = %D%/libdirect.la
+tests_system_direct_revoked_LDADD = %D%/libdirect.la
 tests_system_directory_export_LDADD = %D%/librig.la
 tests_system_enter_holds_recall_LDADD = %D%/librig.la
 tests_system_error_texts_LDADD = %D%/librig.la
