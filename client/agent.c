@@ -181,14 +181,17 @@ static void pump(struct mapseal *m)
 	m->agent.reading = false;
 }
 
+/* What was there has been taken in. */
 static void run(struct mapseal *m)
 {
-	do {
-		pump(m);
+	for (;;) {
 		agent_recalls(m);
 		if (!list_empty(&m->agent.events))
 			tell(m, list_entry(list_first(&m->agent.events), struct agent_event, link));
-	} while (!list_empty(&m->agent.events) && !m->agent.stop);
+		if (list_empty(&m->agent.events) || m->agent.stop)
+			break;
+		pump(m);
+	}
 	set_timer(m);
 	m->agent.running = false;
 	/* It would poll readable for ever. */
@@ -254,6 +257,7 @@ int mapseal_dispatch(struct mapseal *m)
 	} else {
 		drain(m, ready, epoll_wait(m->agent.epoll, ready, 4, 0));
 		begin(m);
+		pump(m);
 		run(m);
 		if (m->wire.lost)
 			r = wire_error_lost(&m->wire);

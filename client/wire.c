@@ -162,8 +162,10 @@ static int send_message(struct wire *w, struct wire_call *call, struct proto_mes
 		w->serial = 1;
 	message->serial = w->serial;
 	n = proto_encode(message, frame);
-	/* What the supervisor would end the session for is refused here, with its words. */
-	if (n >= 0 && proto_decode(frame, (size_t)n, n_fds, PROTO_REQUEST, &checked, &fault))
+	/* What the supervisor would end the session for is refused here, with its words. A post is
+	 * of our own making. */
+	if (n >= 0 && (!call->posted || fds) &&
+	    proto_decode(frame, (size_t)n, n_fds, PROTO_REQUEST, &checked, &fault))
 		return error_set(EINVAL, "%s", fault.text);
 	if (n < 0)
 		return error_set(EINVAL, "A name is longer than %d bytes", PROTO_STR_MAX);
@@ -361,19 +363,21 @@ static int take_frame(struct wire *w, const unsigned char *frame, size_t size, s
 
 int wire_pump(struct wire *w)
 {
+	/* on the stack: many connections of a process are served out of one place */
+	unsigned char frames[WIRE_AT_ONCE][PROTO_FRAME_MAX];
 	size_t sizes[WIRE_AT_ONCE], n = WIRE_AT_ONCE;
 	struct fdlist fds[WIRE_AT_ONCE];
 	int r = w->lost ? -ECONNRESET : 0;
 
 	while (r == 0 && n == WIRE_AT_ONCE) {
-		r = proto_frame_recv_many(w->socket, w->buffers, sizes, fds, WIRE_AT_ONCE, &n);
+		r = proto_frame_recv_many(w->socket, frames, sizes, fds, WIRE_AT_ONCE, &n);
 		if (r < 0 && r != -EAGAIN) {
 			wire_hang_up(w, -r);
 			r = -ECONNRESET;
 		}
 		for (size_t i = 0; i < n; i++) {
 			if (r == 0)
-				r = take_frame(w, w->buffers[i], sizes[i], &fds[i]);
+				r = take_frame(w, frames[i], sizes[i], &fds[i]);
 			fdlist_clear(&fds[i]);
 		}
 	}

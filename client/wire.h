@@ -61,7 +61,6 @@ struct wire {
 	bool lost;
 	int reason; /* why, positive errno */
 	struct wire_handlers handlers;
-	unsigned char buffers[WIRE_AT_ONCE][PROTO_FRAME_MAX];
 };
 
 /* Owns @socket from a success on. */
