@@ -140,6 +140,9 @@ static int bring(struct window *window, struct view *view, uint64_t first, uint8
 	n = copy_in(window, segment, first, buffer, pages);
 	if (n == 0)
 		return -EAGAIN;
+	/* the holder may have mapped the page twice, and wait at the other place */
+	if (window->segments.next != window->segments.prev)
+		window_wake(window, first, first + n);
 	bitmap_set(view->filled, first, first + n);
 	COUNT(pager, pages_filled, n);
 	COUNT(pager, pages_mapped, n);

@@ -7,7 +7,8 @@ tests_system_librig_la_SOURCES = \
 	%D%/rig.h %D%/rig.c \
 	%D%/actor.c \
 	%D%/freeze.c \
-	%D%/raw.h %D%/raw.c
+	%D%/raw.h %D%/raw.c \
+	tests/touch.h tests/touch.c
 tests_system_librig_la_LIBADD = libmapseal.la proto/libproto.la
 
 check_LTLIBRARIES += %D%/libdevice.la

@@ -174,6 +174,7 @@ struct mapseal_break *break_range(struct mapseal *m, const char *object, uint64_
 /* The same from @offset on, with one seal in the way, whose holder has to be revoked: that is the account. Ended again. */
 void break_revokes(struct mapseal *m, const char *object, uint64_t offset);
 
-/* Touches a byte; true if that was SIGBUS. Installs a handler for the time being; one thread at a time. */
+/* Touches a byte; true if that was SIGBUS, or before Linux 6.6 if it waits for good. Installs a handler for the time
+ * being; one thread at a time. */
 bool touch_is_sigbus(const volatile void *address);
 bool store_is_sigbus(volatile void *address, unsigned char value);

@@ -24,6 +24,7 @@ static int caller(int channel, void *data)
 		.mode = MAPSEAL_READ,
 		.flags = MAPSEAL_TRANSPARENT,
 	};
+	struct mapseal_status status;
 	struct mapseal_seal *seal;
 	unsigned char *bytes, copy[4096];
 	int pipe_fds[2], file = *(int *)data;
@@ -41,8 +42,10 @@ static int caller(int channel, void *data)
 	expect_eq(read(pipe_fds[0], copy, 4096), 4096);
 	expect(rig_same(copy, MiB, 4096, 1));
 
-	/* there, but write-protected */
-	expect(pread(file, bytes + MiB, 4096, 0) < 0 && errno == EFAULT);
+	/* there, but write-protected; before Linux 6.4 what is populated counts as written instead */
+	must(mapseal_get_status(m, &status));
+	if (status.wp_continue)
+		expect(pread(file, bytes + MiB, 4096, 0) < 0 && errno == EFAULT);
 	must(mapseal_populate(seal, MiB, 4096, MAPSEAL_WRITE));
 	expect_eq(pread(file, bytes + MiB, 4096, 0), 4096);
 	/* writable until the return, also after a commit */

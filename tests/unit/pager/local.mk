@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 check_LTLIBRARIES += %D%/librig.la
-%C%_librig_la_SOURCES = %D%/rig.c %D%/rig.h %D%/wire.c %D%/wire.h
+%C%_librig_la_SOURCES = %D%/rig.c %D%/rig.h %D%/wire.c %D%/wire.h \
+	tests/touch.h tests/touch.c
 %C%_librig_la_LIBADD = daemon/pager/libpager.la
 
 pager_tests = \

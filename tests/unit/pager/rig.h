@@ -96,7 +96,7 @@ struct pager_event rig_commit(struct rig *rig, const struct window_of *window);
 struct pager_event rig_fence(struct rig *rig, const struct window_of *window, enum pager_how how);
 void rig_close(struct rig *rig, struct window_of *window);
 
-/* Reads or writes a byte; false if that was a SIGBUS. */
+/* Reads or writes a byte; false if that was a SIGBUS (before Linux 6.6 also if it waits for good). */
 bool rig_read(const unsigned char *at, unsigned char *ret);
 bool rig_write(unsigned char *at, unsigned char value);
 

@@ -85,7 +85,8 @@ static void dropped(struct rig *rig)
 	int fd = rig_file(N * PAGE), mine = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	uint64_t object = rig_object(rig, fd, N * PAGE, true);
 	struct window_of window = rig_window(rig, object, 0, N * PAGE, RIG_WRITE);
-	unsigned char byte;
+	struct pager_kernel kernel;
+	unsigned char byte, unwritten;
 
 	window.at[0] = 90;
 	check_is(window.at[9 * PAGE], rig_byte(9 * PAGE));
@@ -97,15 +98,18 @@ static void dropped(struct rig *rig)
 		close(mine);
 		return;
 	}
-	/* removed: what was written there is zero now, what was not is still the object's */
+	/* removed: what was written there is zero now, what was not is still the object's; before
+	 * Linux 6.4 a page that was mapped again counts as written */
+	check_is(pager_probe(&kernel), 0);
+	unwritten = kernel.wp_continue ? rig_byte(9 * PAGE) : 0;
 	check_is(madvise(window.at, N * PAGE, MADV_REMOVE), 0);
 	check_is(window.at[0], 0);
-	check_is(window.at[9 * PAGE], rig_byte(9 * PAGE));
+	check_is(window.at[9 * PAGE], unwritten);
 	check_is(rig_commit(rig, &window).error, 0);
 	check_is(pread(mine, &byte, 1, 0), 1);
 	check_is(byte, 0);
 	check_is(pread(mine, &byte, 1, 9 * PAGE), 1);
-	check_is(byte, rig_byte(9 * PAGE));
+	check_is(byte, unwritten);
 	rig_close(rig, &window);
 	close(mine);
 }

@@ -66,6 +66,27 @@ static void without_wp_continue(void)
 	rig_stop(&rig);
 }
 
+/* Copying in fills one place; who waits at another mapping of the page is served as well. */
+static void mapped_twice(void)
+{
+	struct pager_config config = RIG_CONFIG;
+	struct window_of window;
+	unsigned char *second;
+	struct rig rig;
+
+	config.without_wp_continue = true;
+	rig_start(&rig, &config);
+	window = rig_window(&rig, rig_object(&rig, rig_file(N * PAGE), N * PAGE, true), 0,
+			    N * PAGE, RIG_WRITE);
+	second = mremap(window.at, 0, N * PAGE, MREMAP_MAYMOVE);
+	check(second != MAP_FAILED);
+	for (unsigned long page = 0; page < N; page++)
+		check_is(second[page * PAGE], rig_byte(page * PAGE));
+	munmap(second, N * PAGE);
+	rig_close(&rig, &window);
+	rig_stop(&rig);
+}
+
 struct toucher {
 	unsigned char *at;
 	_Atomic pid_t tid;
@@ -123,5 +144,6 @@ int main(void)
 {
 	without_poison();
 	without_wp_continue();
+	mapped_twice();
 	return 0;
 }

@@ -58,6 +58,8 @@ int main(void)
 	unsigned char byte;
 	uint64_t object;
 	int fd, mine, pipe_fds[2];
+	struct pager_kernel kernel;
+	unsigned long clean;
 
 	rig_start_as(&rig, &RIG_CONFIG, UFFD_USER_MODE_ONLY);
 	check_is(pipe(pipe_fds), 0);
@@ -78,10 +80,13 @@ int main(void)
 	check_is(out(pipe_fds, window.at), -EFAULT);
 	check_is(populate(&rig, &window, 0, 8 * PAGE, false), 0);
 	check_is(out(pipe_fds, window.at + 7 * PAGE), rig_byte(7 * PAGE));
-	check_is(in(pipe_fds, window.at + 7 * PAGE, 1), -EFAULT);
-	check_is(pager_dirty(rig.pager, window.id), 0);
+	/* before Linux 6.4 what is populated is writable, and counts as written */
+	check_is(pager_probe(&kernel), 0);
+	clean = kernel.wp_continue ? 4 : 0;
+	check_is(in(pipe_fds, window.at + 7 * PAGE, 1), kernel.wp_continue ? -EFAULT : 0);
+	check_is(pager_dirty(rig.pager, window.id), kernel.wp_continue ? 0 : 8 * PAGE);
 	check_is(populate(&rig, &window, 4 * PAGE, N * PAGE + 10, true), 0);
-	check_is(pager_dirty(rig.pager, window.id), (N - 3) * PAGE);
+	check_is(pager_dirty(rig.pager, window.id), (N + 1 - clean) * PAGE);
 	check_is(in(pipe_fds, window.at + 7 * PAGE, 201), 0);
 	check_is(in(pipe_fds, window.at + N * PAGE, 202), 0);
 	check_is(rig_commit(&rig, &window).error, 0);
@@ -89,7 +94,7 @@ int main(void)
 	check_is(byte, 201);
 	check_is(pread(mine, &byte, 1, N * PAGE), 1);
 	check_is(byte, 202);
-	check_is(pager_dirty(rig.pager, window.id), (N - 3) * PAGE);
+	check_is(pager_dirty(rig.pager, window.id), (N + 1 - clean) * PAGE);
 	check_is(in(pipe_fds, window.at + 7 * PAGE, 203), 0);
 	event = rig_fence(&rig, &window, PAGER_HOW_RETURN);
 	check_is(event.error, 0);

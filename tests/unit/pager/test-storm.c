@@ -36,7 +36,7 @@ static uint64_t in_ms(uint64_t ms)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec + ms * 1000000u;
 }
 
-static struct pager_event fenced(struct rig *rig, int mine, uint64_t limit, bool force)
+static struct pager_event fenced(struct rig *rig, int mine, uint64_t limit_ms, bool force)
 {
 	uint64_t object = rig_object(rig, fcntl(mine, F_DUPFD_CLOEXEC, 0), N * PAGE, true), tag;
 	struct window_of window = rig_window(rig, object, 0, N * PAGE, RIG_WRITE);
@@ -57,7 +57,7 @@ static struct pager_event fenced(struct rig *rig, int mine, uint64_t limit, bool
 				      .window = window.id,
 				      .end = N * PAGE,
 				      .how = PAGER_HOW_REVOKE,
-				      .limit = limit,
+				      .limit = limit_ms ? in_ms(limit_ms) : 0,
 			      });
 	if (force)
 		pager_force(rig->pager, tag);
@@ -81,7 +81,7 @@ int main(void)
 	struct rig rig;
 
 	rig_start(&rig, &RIG_CONFIG);
-	event = fenced(&rig, fd, in_ms(400), false);
+	event = fenced(&rig, fd, 1000, false);
 	check_is(event.error, 0);
 	printf("by its limit: %s\n",
 	       event.fence == PAGER_FENCE_TORN_POSSIBLE ? "torn" : "in order");
