@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -180,6 +181,10 @@ static int run(const struct options *options)
 	return r < 0 ? r : supervisor_run(s);
 }
 
+/* What a recall of many holders frees is needed again for the next one: giving it back to the kernel
+ * each time, and having it zeroed again, would cost more than the recall. */
+#define KEPT_MEMORY (8 << 20)
+
 int main(int argc, char **argv)
 {
 	struct options options = { NULL, NULL };
@@ -188,5 +193,7 @@ int main(int argc, char **argv)
 	r = parse_options(argc, argv, &options);
 	if (r != 0)
 		return r < 0 ? 2 : 0;
+	mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY);
+	mallopt(M_TOP_PAD, 1 << 20);
 	return run(&options) < 0 ? 1 : 0;
 }
