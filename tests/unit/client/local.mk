@@ -13,6 +13,7 @@ client_tests = \
 	%D%/test-return \
 	%D%/test-window \
 	%D%/test-break \
+	%D%/test-fence \
 	%D%/test-fork \
 	%D%/test-header
 check_PROGRAMS += $(client_tests)
@@ -38,6 +39,8 @@ tests_unit_client_test_window_CFLAGS = $(client_test_cflags)
 tests_unit_client_test_window_LDADD = $(client_test_libs)
 tests_unit_client_test_break_CFLAGS = $(client_test_cflags)
 tests_unit_client_test_break_LDADD = $(client_test_libs)
+tests_unit_client_test_fence_CFLAGS = $(client_test_cflags)
+tests_unit_client_test_fence_LDADD = $(client_test_libs)
 tests_unit_client_test_fork_CFLAGS = $(client_test_cflags)
 tests_unit_client_test_fork_LDADD = $(client_test_libs)
 
