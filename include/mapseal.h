@@ -284,7 +284,9 @@ int mapseal_verify(struct mapseal *m, uint64_t seal,
 struct mapseal_seal *mapseal_seal_free(struct mapseal_seal *seal);
 
 /* Where offset mapseal_offset() of the object is. The address is constant for the seal's life; what
- * is returned or revoked of it is SIGBUS (or parks) from then on. A READ window is read-only. */
+ * is returned or revoked of it is SIGBUS (or parks) from then on. A READ window is read-only; what
+ * other readers hold too may stay readable after its return until they have given it back, and never
+ * shows other bytes than before. */
 void *mapseal_address(const struct mapseal_seal *seal);
 uint64_t mapseal_offset(const struct mapseal_seal *seal);
 uint64_t mapseal_length(const struct mapseal_seal *seal);

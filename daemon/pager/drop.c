@@ -25,12 +25,13 @@ static uint64_t drop_run(struct view *view, uint64_t *cursor, uint64_t most)
 {
 	uint64_t first = bitmap_next_set(view->filled, *cursor, view->pages);
 	uint64_t last = bitmap_next_clear(view->filled, first, view->pages);
+	uint64_t kept = view_next_kept(view, first, last);
 
-	if (bitmap_test(view->kept, first < view->pages ? first : 0) && first < last) {
-		*cursor = bitmap_next_clear(view->kept, first, last);
+	if (first < last && kept == first) {
+		*cursor = view_end_kept(view, first, last);
 		return 0;
 	}
-	last = bitmap_next_set(view->kept, first, last);
+	last = kept;
 	if (view->write) {
 		pthread_mutex_lock(&view->lock);
 		if (first < last &&

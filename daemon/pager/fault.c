@@ -150,7 +150,7 @@ int fault_map(struct space *space, struct segment *segment, uint64_t first, uint
 	if (window->pinnable || !pager->kernel.wp_continue) {
 		make_dirty(view, first, last);
 		if (window->pinnable)
-			bitmap_set(view->kept, first, last);
+			bitmap_set(window->kept, first, last);
 		return map_run(space, segment, first, last, page, 0);
 	}
 	if (!written)

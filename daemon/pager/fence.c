@@ -7,7 +7,8 @@
  *	protect	   WRITE: write-protect, and begin to write what is dirty, 1 MiB a turn
  *	settle	   wait for the writes. RETURN: a failure ends it here, nothing was taken.
  *		   Others: what could not be written is copied into the quarantine
- *	empty	   punch the memory, 2 MiB a turn: the pages go from every mapping anywhere
+ *	empty	   punch the memory, 2 MiB a turn: the pages go from every mapping anywhere. Of a READ
+ *		   view only what no other window holds (share.c)
  *	answer	   threads that wait get SIGBUS, or wait until the window is granted again
  *
  * Emptying comes after all writing, so that a RETURN that fails has detached no page from a device
@@ -55,6 +56,7 @@ static void finish(struct fence *fence)
 	struct window *window = fence->window;
 
 	op_stop(&fence->op);
+	window->view->fences--;
 	COUNT(pager, fences, 1);
 	turn_end(window, &fence->turn);
 	pager->n_ops--;
@@ -70,10 +72,8 @@ static void shut(struct fence *fence)
 
 	bitmap_set(window->blocked, fence->first, fence->last);
 	bitmap_clear(window->parked, fence->first, fence->last);
+	window_let_go(window, fence->first, fence->last);
 	fill_stale(window->view, fence->first, fence->last);
-	/* what a window shows that is opened from now on is read after this */
-	if (!window->view->write)
-		bitmap_clear(window->view->filled, fence->first, fence->last);
 }
 
 static void block(struct fence *fence)
@@ -151,14 +151,14 @@ static void give_back(struct fence *fence)
 	}
 	pthread_mutex_lock(&view->lock);
 	for (uint64_t page = fence->first; page < fence->last; page++)
-		if (bitmap_test(view->kept, page))
+		if (bitmap_test(window->kept, page))
 			bitmap_set(view->dirty, page, page + 1);
 	pthread_mutex_unlock(&view->lock);
 	for (uint64_t page = fence->first; page < fence->last;) {
 		uint64_t end;
 
-		page = bitmap_next_set(view->kept, page, fence->last);
-		end = bitmap_next_clear(view->kept, page, fence->last);
+		page = bitmap_next_set(window->kept, page, fence->last);
+		end = bitmap_next_clear(window->kept, page, fence->last);
 		if (page < end)
 			window_unprotect(window, page, end);
 		page = end;
@@ -209,18 +209,22 @@ static void settle(struct fence *fence)
 
 /* ---- empty ------------------------------------------------------------------------------- */
 
-static void forget_pages(struct view *view, uint64_t first, uint64_t last)
+/* A WRITE view: all goes, ours or not. */
+static int punch_all(struct view *view, uint64_t first, uint64_t last)
 {
+	int r = view_punch(view, first, last);
+
+	if (r == -EINTR)
+		return r;
 	fill_stale(view, first, last);
 	bitmap_clear(view->filled, first, last);
-	bitmap_clear(view->kept, first, last);
-	if (!view->write)
-		return;
 	pthread_mutex_lock(&view->lock);
 	bitmap_clear(view->dirty, first, last);
 	bitmap_clear(view->writing, first, last);
 	bitmap_clear(view->revoked, first, last);
 	pthread_mutex_unlock(&view->lock);
+	COUNT(view->object->pager, pages_punched, last - first);
+	return r;
 }
 
 static void empty(struct fence *fence)
@@ -228,28 +232,24 @@ static void empty(struct fence *fence)
 	struct window *window = fence->window;
 	struct view *view = window->view;
 	uint64_t end;
-	int r;
+	int r = 0;
 
 	end = fence->last - fence->cursor < PUNCH_PAGES ? fence->last : fence->cursor + PUNCH_PAGES;
-	if (view->spent && !view->write) {
-		fence->cursor = fence->last; /* cut to nothing already */
-	} else {
-		r = view_punch(view, fence->cursor, end);
-		if (r < 0 && r != -EINTR) {
-			/* can't be refused on memory of our own; what can't be said is said */
-			fence->result.fence = PAGER_FENCE_UNFENCED;
-		}
-		if (r == -EINTR) {
-			op_again(&fence->op);
-			return;
-		}
-		forget_pages(view, fence->cursor, end);
-		COUNT(fence->op.pager, pages_punched, end - fence->cursor);
-		fence->cursor = end;
+	if (view->write)
+		r = punch_all(view, fence->cursor, end);
+	else if (!view->spent) /* else it is cut to nothing already */
+		r = view_release(view, fence->cursor, end);
+	op_again(&fence->op);
+	if (r == -EINTR)
+		return;
+	if (r < 0) {
+		/* can't be refused on memory of our own; what can't be said is said */
+		fence->result.fence = PAGER_FENCE_UNFENCED;
 	}
+	bitmap_clear(window->kept, fence->cursor, end);
+	fence->cursor = end;
 	if (fence->cursor == fence->last)
 		fence->phase = PHASE_ANSWER;
-	op_again(&fence->op);
 }
 
 /* ---- answer ------------------------------------------------------------------------------ */
@@ -381,6 +381,7 @@ void fence_start(struct pager *pager, struct job *job)
 		.settle = true,
 	};
 	shut(fence);
+	window->view->fences++;
 	pager->n_ops++;
 	turn_take(window, &fence->turn, &fence->op);
 	if (limit && !job->job.patient && list_first(&window->line) != &fence->turn.link)

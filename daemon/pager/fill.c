@@ -67,8 +67,13 @@ static int store(struct pager *pager, struct view *view, uint64_t first, uint8_t
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
+		if (n <= 0) {
+			int r = n < 0 ? -errno : -EIO;
+
+			/* what is not filled is not there */
+			view_punch(view, first, first + pages);
+			return r;
+		}
 		done += (uint64_t)n;
 	}
 	bitmap_set(view->filled, first, first + pages);

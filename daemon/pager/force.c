@@ -10,7 +10,7 @@
  *	- no write of the range begins any more, and the buffers of those under way are made
  *	  unreadable, so none of them lands later;
  *	- pages that were written and not clean are copied into the quarantine, as they are;
- *	- the memory is emptied.
+ *	- the memory is emptied, of a READ view what no other window holds (share.c).
  *
  * Whoever ends a fence, this or the ordinary machine, does it under the job's lock and only if it
  * is not over; the event is told exactly once. The pager's thread then finds it over, and cleans up
@@ -113,16 +113,19 @@ void fence_done(struct pager *pager, struct job *job, const struct pager_event *
 	job_free(job);
 }
 
-static struct view *view_of(struct pager *pager, const struct job *job, uint64_t *ret_first,
-			    uint64_t *ret_last)
+/* The view of the window that is to be fenced, which lets go of it. */
+static struct view *take_view(struct pager *pager, const struct job *job, uint64_t *ret_first,
+			      uint64_t *ret_last)
 {
 	struct view *view = NULL;
 	struct window *window;
 
 	pthread_mutex_lock(&pager->tables);
 	window = idtable_get(&pager->windows_by_id, job->job.window);
-	if (window && window_pages(window, job->job.start, job->job.end, ret_first, ret_last))
+	if (window && window_pages(window, job->job.start, job->job.end, ret_first, ret_last)) {
 		view = view_ref(window->view);
+		window_abandon(window, *ret_first, *ret_last);
+	}
 	pthread_mutex_unlock(&pager->tables);
 	return view;
 }
@@ -136,7 +139,7 @@ static void force(struct pager *pager, struct job *job)
 		.quarantine_fd = -1,
 	};
 	uint64_t first, last;
-	struct view *view = view_of(pager, job, &first, &last);
+	struct view *view = take_view(pager, job, &first, &last);
 
 	if (!view) {
 		result.fence = PAGER_FENCE_NONE;
@@ -158,7 +161,7 @@ static void force(struct pager *pager, struct job *job)
 				result.fence = PAGER_FENCE_TORN_POSSIBLE;
 		}
 	}
-	if (view_punch(view, first, last) < 0)
+	if (view_empty(view, first, last) < 0)
 		result.fence = PAGER_FENCE_UNFENCED;
 	view_unref(view);
 	tell(pager, job, &result);

@@ -24,8 +24,10 @@ noinst_LTLIBRARIES += %D%/libpager.la
 	%D%/quarantine.h \
 	%D%/queue.c \
 	%D%/queue.h \
+	%D%/regrant.c \
 	%D%/segments.c \
 	%D%/segments.h \
+	%D%/share.c \
 	%D%/space.c \
 	%D%/state.h \
 	%D%/thread.c \

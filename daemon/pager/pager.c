@@ -176,13 +176,13 @@ int pager_submit(struct pager *pager, const struct pager_job *from)
 
 	if (!job)
 		return -ENOMEM;
-	if (from->type == PAGER_FENCE) {
-		if (fence_prepare(job) < 0) {
-			job_free(job);
-			return -ENOMEM;
-		}
-		fence_register(pager, job);
+	if ((from->type == PAGER_FENCE && fence_prepare(job) < 0) ||
+	    (from->type == PAGER_REGRANT && regrant_prepare(job) < 0)) {
+		job_free(job);
+		return -ENOMEM;
 	}
+	if (from->type == PAGER_FENCE)
+		fence_register(pager, job);
 	queue_add(&pager->jobs, &job->link);
 	return 0;
 }

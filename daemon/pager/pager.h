@@ -49,7 +49,7 @@ enum pager_job_type {
 	PAGER_FLUSH,	    /* window, start, end: written pages to the object */
 	PAGER_COMMIT,	    /* window, start, end: ... and fdatasync -> value: bytes written */
 	PAGER_FENCE,	    /* window, start, end, how, discard, limit -> error, fence, quarantine */
-	PAGER_REGRANT,	    /* window: what was parked is in force again */
+	PAGER_REGRANT,	    /* window, start, end: what was parked of it is in force again */
 	PAGER_WINDOW_CLOSE, /* window: whoever touches what is left of it gets SIGBUS */
 	PAGER_DROP_CLEAN,   /* value: bytes wanted; clean pages of READ views go first */
 };

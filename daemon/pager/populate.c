@@ -77,7 +77,7 @@ static int map(struct populate *populate, uint64_t first, uint64_t last)
 		bitmap_set(view->dirty, first, last);
 		pthread_mutex_unlock(&view->lock);
 	}
-	bitmap_set(view->kept, first, last);
+	bitmap_set(window->kept, first, last);
 	r = window_each(window, first, last,
 			view->write && !open ? continue_protected : continue_plain);
 	if (r == 0 && write)

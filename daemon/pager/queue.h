@@ -22,9 +22,9 @@ struct job {
 	struct pager_job job;
 	struct notice *done, *committed;
 
-	/* FENCE: its state machine (fence.c), and what force.c needs; the flags are under the
-	 * lock. */
-	void *machine;
+	void *machine; /* FENCE, REGRANT: what it is while it is under way, freed with the job */
+
+	/* FENCE: what force.c needs; the flags are under the lock. */
 	struct list registered;
 	pthread_mutex_t lock;
 	bool over;	/* the event is out */

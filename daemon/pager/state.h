@@ -116,6 +116,8 @@ struct window {
 	/* one bit a page; blocked: no fault is served; then parked, dead, or neither: being
 	 * fenced */
 	uint64_t *blocked, *parked, *dead;
+	uint64_t *kept; /* populated: not to be dropped, and with dirty not to be protected */
+	uint64_t *held; /* of a READ view, under its lock: share.c */
 	struct list segments;
 	struct list space_link, view_link;
 	struct list line; /* operations that exclude each other; the first one runs */
@@ -193,7 +195,6 @@ int object_resized(struct pager *pager, uint64_t id, uint64_t size);
 void window_open(struct pager *pager, struct job *job);
 void window_map(struct pager *pager, struct job *job);
 void window_close(struct window *window);
-void window_regrant(struct window *window);
 struct window *window_get(struct pager *pager, uint64_t id);
 void window_unuse(struct window *window);
 
@@ -280,12 +281,14 @@ void fill_stale(struct view *view, uint64_t first, uint64_t last);
 void fill_forget(const struct window *window);
 void fill_deinit(struct pager *pager);
 
-/* ---- operations: populate.c, writeback.c (flush and commit), fence.c, drop.c --------------- */
+/* ---- operations: populate.c, writeback.c (flush and commit), fence.c, regrant.c, drop.c ---- */
 
 void populate_start(struct pager *pager, struct job *job);
 void writeback_start(struct pager *pager, struct job *job);
 int fence_prepare(struct job *job); /* any thread; -ENOMEM */
 void fence_start(struct pager *pager, struct job *job);
+int regrant_prepare(struct job *job); /* any thread; -ENOMEM */
+void regrant_start(struct pager *pager, struct job *job);
 void drop_start(struct pager *pager, struct job *job);
 
 /* ---- force.c ----------------------------------------------------------------------------- */

@@ -101,8 +101,8 @@ static void run_job(struct pager *pager, struct job *job)
 		fence_start(pager, job);
 		return;
 	case PAGER_REGRANT:
-		r = with_window(pager, what->window, window_regrant);
-		break;
+		regrant_start(pager, job);
+		return;
 	case PAGER_WINDOW_CLOSE:
 		r = with_window(pager, what->window, window_close);
 		break;

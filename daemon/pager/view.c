@@ -7,8 +7,8 @@
  * writing, through /proc. A WRITE view is its one holder's alone (a punch needs a writable
  * descriptor, so two of them could empty each other's pages) and can't be resized. A READ view is
  * shared by windows of the same range and right, each of which has a read-only description of its
- * own; it is cut to nothing when its last window is gone, so that every mapping of it anywhere
- * gives SIGBUS.
+ * own; what of it is whose is told in share.c. It is cut to nothing when its last window is gone, so
+ * that every mapping of it anywhere gives SIGBUS.
  *
  * `users` counts what needs the view and its object on the pager's thread; `references` keeps the
  * memory for the thread that forces fences, and may be dropped by it last.
@@ -54,7 +54,6 @@ static void view_destroy(struct view *view)
 	pthread_mutex_destroy(&view->lock);
 	free(view->filled);
 	free(view->filling);
-	free(view->kept);
 	free(view->dirty);
 	free(view->writing);
 	free(view->revoked);
@@ -104,14 +103,13 @@ static int view_new(struct pager *pager, struct object *object, uint64_t start, 
 	words = BITMAP_WORDS(view->pages);
 	view->filled = calloc(words, sizeof(uint64_t));
 	view->filling = calloc(words, sizeof(uint64_t));
-	view->kept = calloc(words, sizeof(uint64_t));
 	if (write) {
 		view->dirty = calloc(words, sizeof(uint64_t));
 		view->writing = calloc(words, sizeof(uint64_t));
 		view->revoked = calloc(words, sizeof(uint64_t));
 	}
 	r = -ENOMEM;
-	if (!view->filled || !view->filling || !view->kept ||
+	if (!view->filled || !view->filling ||
 	    (write && (!view->dirty || !view->writing || !view->revoked)))
 		goto fail;
 	r = memory_new(pager, write ? "mapseal-write" : "mapseal-read", view->pages << PAGE_SHIFT,
@@ -132,6 +130,20 @@ fail:
 	return r;
 }
 
+static bool may_join(struct view *view, const struct pager *pager, uint64_t start, uint64_t end,
+		     uint64_t right)
+{
+	bool retired;
+
+	if (view->write || view->spent || view->start != start || view->end != end ||
+	    view->right != right || view->fences || view->n_windows >= pager->config.max_mappers)
+		return false;
+	pthread_mutex_lock(&view->lock);
+	retired = view->retired;
+	pthread_mutex_unlock(&view->lock);
+	return !retired;
+}
+
 int view_get(struct pager *pager, struct object *object, uint64_t start, uint64_t end, bool write,
 	     uint64_t right, struct view **ret)
 {
@@ -141,9 +153,7 @@ int view_get(struct pager *pager, struct object *object, uint64_t start, uint64_
 	if (!write) {
 		list_for_each (pos, &object->views) {
 			view = list_entry(pos, struct view, link);
-			if (view->write || view->spent || view->start != start ||
-			    view->end != end || view->right != right ||
-			    view->n_windows >= pager->config.max_mappers)
+			if (!may_join(view, pager, start, end, right))
 				continue;
 			view_use(view);
 			*ret = view;

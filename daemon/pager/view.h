@@ -15,6 +15,7 @@
 
 struct object;
 struct pager;
+struct window;
 
 struct view {
 	_Atomic unsigned int references; /* for the memory alone; any thread */
@@ -25,18 +26,20 @@ struct view {
 	uint64_t right;
 	uint64_t short_at; /* the object was seen to end there, by reading; UINT64_MAX */
 	bool write, spent;
+	bool retired; /* under the lock: nobody joins any more */
 	int memory;
 	dev_t device;
 	ino_t inode;
 	unsigned int n_windows;
-	struct list link, windows;
+	unsigned int fences; /* under way: nobody joins meanwhile */
+	struct list link;
+	struct list windows; /* changed by the pager's thread alone, and under the lock */
 	struct list fills;   /* under way */
 	struct list waiters; /* operations that wait for somebody's fill: struct turn */
 
 	/* One bit a page. The memory itself is never asked: its holder can leave zero pages
 	 * there. */
 	uint64_t *filled, *filling;
-	uint64_t *kept; /* populated: not to be dropped, and with dirty not to be protected */
 
 	/* Under the lock, which is never held over anything that can wait for somebody else. */
 	pthread_mutex_t lock;
@@ -60,6 +63,30 @@ int view_lend(const struct view *view);
 
 /* Takes the pages out of the memory and of all mappings of it. Any thread; touches no bitmap. */
 int view_punch(const struct view *view, uint64_t first, uint64_t last);
+
+/* ---- share.c: who needs what of a view; any thread --------------------------------------- */
+
+/* From now on @window, of a READ view, needs these pages; or not any more. */
+void window_hold(struct window *window, uint64_t first, uint64_t last);
+void window_let_go(struct window *window, uint64_t first, uint64_t last);
+
+/* The same, and no other window joins the view from now on. */
+void window_abandon(struct window *window, uint64_t first, uint64_t last);
+
+/* The first run of pages in [*first, last) that no window needs; false if there is none. Nobody else needs
+ * any of a WRITE view. */
+bool view_unheld(struct view *view, uint64_t *first, uint64_t last, uint64_t *ret_end);
+
+/* Punches those runs. */
+int view_empty(struct view *view, uint64_t first, uint64_t last);
+
+/* The pager's thread: punches what is filled of them, of a READ view, and forgets it. */
+int view_release(struct view *view, uint64_t first, uint64_t last);
+
+/* The pager's thread: the first page of [first, last) that a window has populated, or @last; the first that
+ * none has. */
+uint64_t view_next_kept(const struct view *view, uint64_t first, uint64_t last);
+uint64_t view_end_kept(const struct view *view, uint64_t first, uint64_t last);
 
 /* Bytes of [first, last) that are written and not clean. Any thread. */
 uint64_t view_dirty(struct view *view, uint64_t first, uint64_t last);

@@ -66,7 +66,7 @@ static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd
 		return r;
 	}
 	words = BITMAP_WORDS(window->view->pages);
-	window->blocked = calloc(words * 3, sizeof(uint64_t));
+	window->blocked = calloc(words * 5, sizeof(uint64_t));
 	*ret_fd = window->blocked ? view_lend(window->view) : -ENOMEM;
 	if (*ret_fd < 0) {
 		r = *ret_fd;
@@ -76,6 +76,8 @@ static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd
 	}
 	window->parked = window->blocked + words;
 	window->dead = window->parked + words;
+	window->kept = window->dead + words;
+	window->held = window->kept + words;
 	window->id = job->window;
 	window->pager = pager;
 	window->space = space;
@@ -95,7 +97,10 @@ static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd
 		window_destroy(window);
 		return r;
 	}
+	pthread_mutex_lock(&window->view->lock);
+	bitmap_set(window->held, 0, window->view->pages);
 	list_append(&window->view->windows, &window->view_link);
+	pthread_mutex_unlock(&window->view->lock);
 	window->view->n_windows++;
 	list_append(&space->windows, &window->space_link);
 	space->users++;
@@ -195,8 +200,13 @@ void window_close(struct window *window)
 	bitmap_set(window->dead, 0, view->pages);
 	fill_forget(window);
 	list_unlink(&window->space_link);
+	pthread_mutex_lock(&view->lock);
 	list_unlink(&window->view_link);
-	if (--view->n_windows == 0) {
+	pthread_mutex_unlock(&view->lock);
+	if (--view->n_windows > 0) {
+		if (!pager->ending)
+			view_release(view, 0, view->pages);
+	} else {
 		view->spent = true;
 		fill_stale(view, 0, view->pages);
 		if (pager->ending) {
@@ -216,21 +226,6 @@ void window_close(struct window *window)
 	atomic_fetch_sub_explicit(&pager->counters.window_bytes, view->pages << PAGE_SHIFT,
 				  memory_order_relaxed);
 	window_unuse(window);
-}
-
-void window_regrant(struct window *window)
-{
-	struct view *view = window->view;
-	uint64_t first = 0, last;
-
-	view->short_at = UINT64_MAX;
-	for (; first < view->pages; first = last) {
-		first = bitmap_next_set(window->parked, first, view->pages);
-		last = bitmap_next_clear(window->parked, first, view->pages);
-		bitmap_clear(window->blocked, first, last);
-	}
-	bitmap_clear(window->parked, 0, view->pages);
-	window_wake(window, 0, view->pages);
 }
 
 /* ---- ranges ------------------------------------------------------------------------------ */

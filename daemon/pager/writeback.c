@@ -124,6 +124,7 @@ static void join_sync(struct writeback *wb, struct object *object)
 /* Runs of pages that are dirty and not kept writable are protected. */
 static int protect_dirty(struct writeback *wb, uint64_t first, uint64_t last)
 {
+	const uint64_t *kept = wb->window->kept;
 	struct view *view = wb->window->view;
 
 	while (first < last) {
@@ -138,11 +139,11 @@ static int protect_dirty(struct writeback *wb, uint64_t first, uint64_t last)
 		pthread_mutex_unlock(&view->lock);
 		if (first == last)
 			break;
-		if (bitmap_test(view->kept, first)) {
-			first = bitmap_next_clear(view->kept, first, end);
+		if (bitmap_test(kept, first)) {
+			first = bitmap_next_clear(kept, first, end);
 			continue;
 		}
-		end = bitmap_next_set(view->kept, first, end);
+		end = bitmap_next_set(kept, first, end);
 		r = window_protect(wb->window, first, end);
 		if (r)
 			return r;
@@ -152,14 +153,16 @@ static int protect_dirty(struct writeback *wb, uint64_t first, uint64_t last)
 }
 
 /* What was kept must be dirty after a commit just as before it. */
-static void kept_stay_dirty(struct view *view, uint64_t first, uint64_t last)
+static void kept_stay_dirty(const struct window *window, uint64_t first, uint64_t last)
 {
+	struct view *view = window->view;
+
 	pthread_mutex_lock(&view->lock);
 	while (first < last) {
 		uint64_t end;
 
-		first = bitmap_next_set(view->kept, first, last);
-		end = bitmap_next_clear(view->kept, first, last);
+		first = bitmap_next_set(window->kept, first, last);
+		end = bitmap_next_clear(window->kept, first, last);
 		for (uint64_t page = first; page < end; page++)
 			if (bitmap_test(view->writing, page))
 				bitmap_set(view->dirty, page, page + 1);
@@ -199,7 +202,7 @@ static void step(struct op *op)
 		}
 		end = writer_write(&wb->writer, wb->cursor, end);
 		if (wb->commit)
-			kept_stay_dirty(view, wb->cursor, end);
+			kept_stay_dirty(wb->window, wb->cursor, end);
 		wb->cursor = end;
 		op_again(op);
 		return;

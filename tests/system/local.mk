@@ -58,6 +58,7 @@ system_programs = \
 	%D%/memory-pressure \
 	%D%/mlockall \
 	%D%/one-process-two-seals \
+	%D%/one-reader-leaves \
 	%D%/partial-return \
 	%D%/pinned \
 	%D%/quota \
@@ -124,6 +125,7 @@ tests_system_memory_owner_LDADD = %D%/librig.la
 tests_system_memory_pressure_LDADD = %D%/librig.la
 tests_system_mlockall_LDADD = %D%/librig.la
 tests_system_one_process_two_seals_LDADD = %D%/librig.la
+tests_system_one_reader_leaves_LDADD = %D%/librig.la
 tests_system_partial_return_LDADD = %D%/librig.la
 tests_system_pinned_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_pinned_LDADD = %D%/libdevice.la

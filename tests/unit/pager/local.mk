@@ -20,6 +20,7 @@ pager_tests = \
 	%D%/test-older \
 	%D%/test-pinned \
 	%D%/test-populate \
+	%D%/test-shared \
 	%D%/test-storm \
 	%D%/test-sync
 check_PROGRAMS += $(pager_tests)
@@ -41,6 +42,7 @@ TESTS += $(pager_tests)
 %C%_test_pinned_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 %C%_test_pinned_LDADD = %D%/librig.la $(URING_LIBS)
 %C%_test_populate_LDADD = %D%/librig.la
+%C%_test_shared_LDADD = %D%/librig.la
 %C%_test_storm_LDADD = %D%/librig.la
 %C%_test_sync_LDFLAGS = -Wl,--wrap=loop_fdatasync
 %C%_test_sync_LDADD = %D%/librig.la

@@ -308,6 +308,18 @@ struct pager_event rig_fence(struct rig *rig, const struct window_of *window, en
 			   });
 }
 
+void rig_regrant(struct rig *rig, const struct window_of *window)
+{
+	struct pager_event event = rig_do(rig, (struct pager_job){
+						       .type = PAGER_REGRANT,
+						       .window = window->id,
+						       .start = window->start,
+						       .end = window->end,
+					       });
+
+	check_is(event.error, 0);
+}
+
 void rig_close(struct rig *rig, struct window_of *window)
 {
 	struct pager_event event = rig_do(rig, (struct pager_job){

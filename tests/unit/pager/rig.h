@@ -94,6 +94,7 @@ void rig_map(struct rig *rig, struct window_of *window, int flags);
 
 struct pager_event rig_commit(struct rig *rig, const struct window_of *window);
 struct pager_event rig_fence(struct rig *rig, const struct window_of *window, enum pager_how how);
+void rig_regrant(struct rig *rig, const struct window_of *window);
 void rig_close(struct rig *rig, struct window_of *window);
 
 /* Reads or writes a byte; false if that was a SIGBUS (before Linux 6.6 also if it waits for good). */

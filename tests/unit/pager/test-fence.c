@@ -129,8 +129,7 @@ static void parked(struct rig *rig, int flags)
 	while (!toucher.tid)
 		;
 	rig_wait_parked(toucher.tid);
-	event = rig_do(rig, (struct pager_job){ .type = PAGER_REGRANT, .window = window.id });
-	check_is(event.error, 0);
+	rig_regrant(rig, &window);
 	pthread_join(thread, NULL);
 	check_is(toucher.seen, 77);
 
@@ -144,8 +143,7 @@ static void parked(struct rig *rig, int flags)
 				    .end = 2 * PAGE + 100,
 			    });
 	check_is(event.error, 0);
-	event = rig_do(rig, (struct pager_job){ .type = PAGER_REGRANT, .window = window.id });
-	check_is(event.error, 0);
+	rig_regrant(rig, &window);
 	check(!rig_read(&window.at[3 * PAGE], &byte));
 	check(rig_read(&window.at[2 * PAGE + 99], &byte));
 	check_is(byte, rig_byte(2 * PAGE + 99));
@@ -160,33 +158,6 @@ static void parked(struct rig *rig, int flags)
 	close(mine);
 }
 
-static void shared(struct rig *rig)
-{
-	uint64_t object = rig_object(rig, rig_file(8 * PAGE), 8 * PAGE, false);
-	struct window_of one = rig_window(rig, object, 0, 8 * PAGE, 0);
-	struct window_of two = rig_window(rig, object, 0, 8 * PAGE, 0);
-	struct pager_stats before, after;
-	struct pager_event event;
-	unsigned char byte;
-
-	check_is(one.at[PAGE], rig_byte(PAGE));
-	pager_stats(rig->pager, &before);
-	check_is(two.at[PAGE], rig_byte(PAGE));
-	pager_stats(rig->pager, &after);
-	check_is(after.pages_filled, before.pages_filled);
-	/* a holder can't write there */
-	check_is(pwrite(two.memory, "x", 1, 0), -1);
-	event = rig_fence(rig, &one, PAGER_HOW_REVOKE);
-	check_is(event.error, 0);
-	check(!rig_read(&one.at[PAGE], &byte));
-	check(!rig_read(&one.at[0], &byte));
-	check_is(two.at[PAGE], rig_byte(PAGE));
-	check(!rig_read(&one.at[PAGE], &byte));
-	rig_close(rig, &one);
-	check_is(two.at[2 * PAGE], rig_byte(2 * PAGE));
-	rig_close(rig, &two);
-}
-
 int main(void)
 {
 	struct rig rig;
@@ -198,7 +169,6 @@ int main(void)
 	partly(&rig);
 	parked(&rig, 0);
 	parked(&rig, RIG_WRITE);
-	shared(&rig);
 	rig_stop(&rig);
 	return 0;
 }

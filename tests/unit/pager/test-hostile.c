@@ -188,7 +188,8 @@ static void one_job(struct rig *rig, uint64_t *state, const uint64_t *ids)
 		tag = rig_submit(rig, &job);
 		fence(rig, window, 0, N * PAGE, PAGER_HOW_PARK, false);
 		rig_wait(rig, tag);
-		rig_do(rig, (struct pager_job){ .type = PAGER_REGRANT, .window = window });
+		rig_do(rig, (struct pager_job){
+				    .type = PAGER_REGRANT, .window = window, .end = N * PAGE });
 		return;
 	case 3:
 		fence(rig, window, start, end, PAGER_HOW_PARK, dice(state, 2));

@@ -50,9 +50,7 @@ static void without_wp_continue(void)
 	/* pages that the holder put there behind our back are not taken for the object's */
 	check_is(rig_fence(&rig, &window, PAGER_HOW_PARK).fence, PAGER_FENCE_FENCED);
 	check_is(pwrite(window.memory, "z", 1, 5 * PAGE), 1);
-	check_is(rig_do(&rig, (struct pager_job){ .type = PAGER_REGRANT, .window = window.id })
-			 .error,
-		 0);
+	rig_regrant(&rig, &window);
 	check_is(window.at[5 * PAGE], rig_byte(5 * PAGE));
 	window.at[5 * PAGE] = 55;
 	check_is(rig_fence(&rig, &window, PAGER_HOW_RETURN).error, 0);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Granting again what was parked.
+ *
+ * A regrant takes its turn among the operations of its window. A fence that was ended by force is over
+ * for everybody else while the pager's thread has still to clean up behind it; pages that were served again
+ * before that would be taken out once more.
+ *
+ * Only the range that is granted again is: the halves of a split window are parked and granted apart.
+ *
+ * Before a page is held again it is empty, 2 MiB a turn: of the windows that share it another may be given
+ * back just now, and what that one leaves is old.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/pager/state.h"
+
+struct regrant {
+	struct op op;
+	struct turn turn;
+	struct job *job;
+	struct window *window;
+	uint64_t first, last, cursor;
+};
+
+static void unpark(struct window *window, uint64_t first, uint64_t last)
+{
+	while (first < last) {
+		uint64_t end;
+
+		first = bitmap_next_set(window->parked, first, last);
+		end = bitmap_next_clear(window->parked, first, last);
+		window_hold(window, first, end);
+		bitmap_clear(window->blocked, first, end);
+		bitmap_clear(window->parked, first, end);
+		first = end;
+	}
+}
+
+static void finish(struct regrant *regrant)
+{
+	struct pager *pager = regrant->op.pager;
+
+	op_stop(&regrant->op);
+	turn_end(regrant->window, &regrant->turn);
+	pager->n_ops--;
+	job_done(pager, regrant->job, 0, 0);
+}
+
+static void step(struct op *op)
+{
+	struct regrant *regrant = container_of(op, struct regrant, op);
+	struct window *window = regrant->window;
+	struct view *view = window->view;
+	uint64_t end = regrant->last;
+
+	if (window->closed) {
+		finish(regrant);
+		return;
+	}
+	if (end - regrant->cursor > PUNCH_PAGES)
+		end = regrant->cursor + PUNCH_PAGES;
+	if (!view->write && view_release(view, regrant->cursor, end) < 0) {
+		op_sleep(op, loop_now() + RETRY_NSEC);
+		return;
+	}
+	unpark(window, regrant->cursor, end);
+	regrant->cursor = end;
+	if (end < regrant->last) {
+		op_again(op);
+		return;
+	}
+	view->short_at = UINT64_MAX;
+	window_wake(window, regrant->first, regrant->last);
+	finish(regrant);
+}
+
+int regrant_prepare(struct job *job)
+{
+	job->machine = calloc(1, sizeof(struct regrant));
+	return job->machine ? 0 : -ENOMEM;
+}
+
+void regrant_start(struct pager *pager, struct job *job)
+{
+	struct window *window = window_get(pager, job->job.window);
+	struct regrant *regrant = job->machine;
+
+	if (!window ||
+	    !window_pages(window, job->job.start, job->job.end, &regrant->first, &regrant->last)) {
+		job_done(pager, job, window ? 0 : -EINVAL, 0);
+		return;
+	}
+	op_init(&regrant->op, pager, step);
+	regrant->job = job;
+	regrant->window = window;
+	regrant->cursor = regrant->first;
+	pager->n_ops++;
+	turn_take(window, &regrant->turn, &regrant->op);
+}
