@@ -104,7 +104,9 @@ static void split(struct piece *piece, uint64_t start, uint64_t end, uint64_t id
 
 	/* Without memory the upper half is forgotten, which a recall of it will be told. */
 	if (upper) {
-		upper->stage = piece->stage;
+		/* The verdict of a handler that is running goes for the lower half alone: it is
+		 * asked again for this one. */
+		upper->stage = piece->stage == PIECE_ASKING ? PIECE_DRAINING : piece->stage;
 		upper->recall = piece->recall;
 		upper->recall_start = piece->recall_start;
 		upper->recall_end = piece->recall_end;

@@ -129,6 +129,56 @@ START_TEST(test_commit_crosses_a_return)
 }
 END_TEST
 
+/* A caller's return splits what a handler is being asked for. */
+static sem_t handler_runs, handler_may_end;
+
+static void script_split_while_asking(struct peer *p)
+{
+	peer_begin(p, 8);
+	peer_recall(p, 5, 2, 0, PEER_PAGES(8));
+	peer_expect_answer(p, 5, 2, PROTO_ANSWER_OK);
+	peer_expect_return(p, 5, 2, PEER_PAGES(2), PEER_PAGES(2));
+	peer_returned(p, 3, 6, 1);
+	peer_expect_return(p, 5, 3, 0, PEER_PAGES(2));
+	peer_returned(p, 4, 0, 0);
+	peer_expect_return(p, 6, 1, PEER_PAGES(4), PEER_PAGES(4));
+	peer_returned(p, 2, 0, 0);
+	peer_expect_end(p);
+}
+
+static enum mapseal_verdict return_slowly(struct mapseal_recall *recall, void *data)
+{
+	if (peer_handler_calls == 0) {
+		sem_post(&handler_runs);
+		while (sem_wait(&handler_may_end) < 0)
+			;
+	}
+	return peer_return_it(recall, data);
+}
+
+START_TEST(test_split_while_the_handler_runs)
+{
+	struct mapseal_seal *seal;
+	struct mapseal *m;
+
+	sem_init(&handler_runs, 0, 0);
+	sem_init(&handler_may_end, 0, 0);
+	peer_start(&peer, script_split_while_asking);
+	m = peer_connect(&peer, MAPSEAL_THREAD, NULL, NULL);
+	seal = peer_acquire(m, 8, return_slowly, NULL);
+	while (sem_wait(&handler_runs) < 0)
+		;
+	ck_assert_int_eq(mapseal_return(seal, PEER_PAGES(2), PEER_PAGES(2), 0), 0);
+	sem_post(&handler_may_end);
+	peer_wait_for(m, seal, MAPSEAL_RETURNED, 1);
+	/* for the upper half too, which the first call knew nothing of */
+	ck_assert_int_eq(peer_handler_calls, 2);
+	ck_assert_uint_eq(peer_handler_saw.offset, PEER_PAGES(4));
+	mapseal_close(m);
+	peer_finish(&peer);
+}
+END_TEST
+
 static enum mapseal_verdict want_whole(struct mapseal_recall *recall, void *data)
 {
 	(void)data;
@@ -291,6 +341,7 @@ int main(void)
 
 	tcase_add_test(tc, test_middle_split);
 	tcase_add_test(tc, test_commit_crosses_a_return);
+	tcase_add_test(tc, test_split_while_the_handler_runs);
 	tcase_add_loop_test(tc, test_returning_more_than_asked, 0, 2);
 	tcase_add_loop_test(tc, test_old_seq_is_repeated, 0, 2);
 	tcase_add_test(tc, test_refusal_overtakes_the_recall);
