@@ -108,9 +108,18 @@ struct guard_seal {
 	bool pinnable;
 };
 
-/* From now on strangers are held for this seal. One that is there already gets the new range and is
- * not looked at for taints again. 0, GUARD_TAINTED, -ENOMEM, -ENOENT (the object is not armed). */
+/*
+ * From now on strangers are held for this seal; if it is GUARD_TAINTED, from the moment that makes
+ * GUARD_EVENT_SETTLED, or from guard_seal_insist(). Until then they go on, for they may have begun: one
+ * operation can make several events, and is not to be held against what waits for its end. A seal that
+ * is there already gets the new range and is not looked at for taints again.
+ *
+ * 0, GUARD_TAINTED, -ENOMEM, -ENOENT (the object is not armed).
+ */
 int guard_seal_add(struct guard *guard, const struct guard_seal *seal);
+
+/* It is granted although it is tainted, and weak as long as GUARD_EVENT_SETTLED has not come. */
+void guard_seal_insist(struct guard *guard, uint64_t seal);
 void guard_seal_remove(struct guard *guard, uint64_t seal);
 
 /* ---- events ------------------------------------------------------------------------------ */

@@ -3,9 +3,9 @@
 /*
  * Seals, as the index knows them.
  *
- * A seal is in the index before anybody asks whether something that was let go disturbs it: what is let
- * go from then on was held for it first. If something may, the seal waits, and the object is looked
- * at until it need not any more.
+ * A seal that nothing disturbs is in the index from the moment that this was seen: under the lock, so
+ * that whatever comes later is held for it. One that something may disturb waits outside of the index,
+ * and the object is looked at until it can go in.
  */
 
 #include <errno.h>
@@ -20,36 +20,55 @@ static struct seal *seal_find(struct guard *guard, uint64_t id)
 	return n ? container_of(n, struct seal, node) : NULL;
 }
 
-static struct interval_tree *tree(struct seal *seal)
+static void put_in_force(struct seal *seal)
 {
-	return &seal->object->seals[seal_class(&seal->seal)];
+	if (!seal->in_force)
+		interval_insert(&seal->object->seals[seal_class(&seal->seal)], &seal->interval,
+				seal->seal.start, seal->seal.end);
+	seal->in_force = true;
+}
+
+static void take_out(struct seal *seal)
+{
+	if (seal->in_force)
+		interval_remove(&seal->object->seals[seal_class(&seal->seal)], &seal->interval);
+	seal->in_force = false;
+}
+
+static int change(struct seal *seal, const struct guard_seal *to)
+{
+	bool in_force = seal->in_force;
+
+	take_out(seal);
+	seal->seal = *to;
+	if (in_force)
+		put_in_force(seal);
+	return 0;
 }
 
 static int add(struct guard *guard, const struct guard_seal *from)
 {
 	struct object *object = object_by_id(guard, from->object);
 	struct seal *seal = seal_find(guard, from->id);
-	bool fresh = !seal;
 
 	if (!object)
 		return -ENOENT;
-	if (seal) {
-		interval_remove(tree(seal), &seal->interval);
-	} else {
-		seal = calloc(1, sizeof(*seal));
-		if (!seal)
-			return -ENOMEM;
-		list_init(&seal->waiting);
-		list_init(&seal->settled.link);
-		seal->object = object;
-		idmap_insert(&guard->seals, &seal->node, from->id);
-		object->n_seals++;
-		guard->stats.seals++;
-	}
+	if (seal)
+		return change(seal, from);
+	seal = calloc(1, sizeof(*seal));
+	if (!seal)
+		return -ENOMEM;
+	list_init(&seal->waiting);
+	list_init(&seal->settled.link);
+	seal->object = object;
 	seal->seal = *from;
-	interval_insert(tree(seal), &seal->interval, from->start, from->end);
-	if (!fresh || !taint_disturbs(&object->taint, &seal->seal))
+	idmap_insert(&guard->seals, &seal->node, from->id);
+	object->n_seals++;
+	guard->stats.seals++;
+	if (!taint_disturbs(&object->taint, from)) {
+		put_in_force(seal);
 		return 0;
+	}
 	seal->settled.event = (struct guard_event){
 		.type = GUARD_EVENT_SETTLED,
 		.object = from->object,
@@ -70,6 +89,17 @@ int guard_seal_add(struct guard *guard, const struct guard_seal *seal)
 	return r;
 }
 
+void guard_seal_insist(struct guard *guard, uint64_t id)
+{
+	struct seal *seal;
+
+	pthread_mutex_lock(&guard->lock);
+	seal = seal_find(guard, id);
+	if (seal)
+		put_in_force(seal);
+	pthread_mutex_unlock(&guard->lock);
+}
+
 void guard_seal_remove(struct guard *guard, uint64_t id)
 {
 	struct seal *seal;
@@ -77,7 +107,7 @@ void guard_seal_remove(struct guard *guard, uint64_t id)
 	pthread_mutex_lock(&guard->lock);
 	seal = seal_find(guard, id);
 	if (seal) {
-		interval_remove(tree(seal), &seal->interval);
+		take_out(seal);
 		seal->object->n_seals--;
 		guard->stats.seals--;
 		list_unlink(&seal->waiting);
@@ -97,6 +127,7 @@ void prove_settle(struct guard *guard, struct object *object)
 		if (taint_disturbs(&object->taint, &seal->seal))
 			continue;
 		list_unlink(&seal->waiting);
+		put_in_force(seal);
 		guard->stats.settled++;
 		notice_post(guard, &seal->settled);
 	}

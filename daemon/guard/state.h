@@ -68,6 +68,7 @@ struct seal {
 	struct interval interval;
 	struct list waiting;
 	struct object *object;
+	bool in_force; /* it is in a tree of the object's */
 	struct guard_seal seal;
 	struct notice settled;
 };
