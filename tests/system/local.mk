@@ -68,6 +68,7 @@ system_programs = \
 	%D%/recall-cooperative \
 	%D%/recall-silent \
 	%D%/recall-transparent \
+	%D%/return-is-late \
 	%D%/revoke-park \
 	%D%/rogue-memory \
 	%D%/rogue-remap \
@@ -136,6 +137,7 @@ tests_system_recall_any_LDADD = %D%/librig.la
 tests_system_recall_cooperative_LDADD = %D%/librig.la
 tests_system_recall_silent_LDADD = %D%/librig.la
 tests_system_recall_transparent_LDADD = %D%/librig.la
+tests_system_return_is_late_LDADD = %D%/librig.la
 tests_system_revoke_park_LDADD = %D%/librig.la
 tests_system_rogue_memory_LDADD = %D%/librig.la
 tests_system_rogue_remap_LDADD = %D%/librig.la
