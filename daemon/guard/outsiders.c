@@ -3,9 +3,10 @@
 /*
  * Who has a file open, as far as /proc tells: for messages, never for decisions, which are the lease's.
  *
- * Only descriptors are looked at, by what fdinfo says about their inode, and the name of the file on
- * the same number: neither asks the file system or waits for a lock that a stranger could keep. All of
- * a machine's descriptors may be many, so a look stops after a while.
+ * Only descriptors are looked at, by what fdinfo says about their inode, and the name of the file:
+ * neither asks the file system or waits for a lock that a stranger could keep. Only where both agree is
+ * the file itself asked for its device, and that without asking a server. All of a machine's
+ * descriptors may be many, so a look stops after a while.
  */
 
 #include <dirent.h>
@@ -14,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "daemon/guard/proc.h"
@@ -46,7 +49,15 @@ static void last_part(const char *path, char name[256])
 	snprintf(name, 256, "%.255s", slash ? slash + 1 : text);
 }
 
-static bool has_open(pid_t pid, ino_t ino, const char *name, unsigned int *looked)
+static bool is_on(const char *path, dev_t dev)
+{
+	struct statx stx;
+
+	return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &stx) == 0 &&
+	       makedev(stx.stx_dev_major, stx.stx_dev_minor) == dev;
+}
+
+static bool has_open(pid_t pid, dev_t dev, ino_t ino, const char *name, unsigned int *looked)
 {
 	_cleanup_(dir_closep) DIR *dir = NULL;
 	char path[64], other[256];
@@ -61,13 +72,13 @@ static bool has_open(pid_t pid, ino_t ino, const char *name, unsigned int *looke
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
 		last_part(path, other);
-		if (strcmp(name, other) == 0)
+		if (strcmp(name, other) == 0 && is_on(path, dev))
 			return true;
 	}
 	return false;
 }
 
-static void look(ino_t ino, const char *name, struct guard_event *ret)
+static void look(dev_t dev, ino_t ino, const char *name, struct guard_event *ret)
 {
 	_cleanup_(dir_closep) DIR *dir = opendir("/proc");
 	struct dirent *entry;
@@ -76,7 +87,7 @@ static void look(ino_t ino, const char *name, struct guard_event *ret)
 	while (dir && (entry = readdir(dir)) && looked < LOOK_AT_MOST) {
 		pid_t pid = atoi(entry->d_name);
 
-		if (pid <= 0 || pid == getpid() || !has_open(pid, ino, name, &looked))
+		if (pid <= 0 || pid == getpid() || !has_open(pid, dev, ino, name, &looked))
 			continue;
 		if (ret->n_pids < GUARD_PIDS_MAX)
 			ret->pids[ret->n_pids] = pid;
@@ -93,17 +104,19 @@ void outsiders_run(struct guard *guard)
 		struct outsiders_job *job = list_entry(l, struct outsiders_job, link);
 		struct object *object = object_by_id(guard, job->object);
 		char path[64], name[256] = "";
+		dev_t dev = 0;
 		ino_t ino = 0;
 
 		list_unlink(l);
 		if (object) {
+			dev = object->dev;
 			ino = object->ino;
 			snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
 			last_part(path, name);
 		}
 		pthread_mutex_unlock(&guard->lock);
 		if (object)
-			look(ino, name, &job->notice.event);
+			look(dev, ino, name, &job->notice.event);
 		pthread_mutex_lock(&guard->lock);
 		notice_post(guard, &job->notice);
 	}

@@ -5,10 +5,13 @@ check_LTLIBRARIES += %D%/librig.la
 %C%_librig_la_LIBADD = daemon/guard/libguard.la daemon/core/libcore.la
 
 guard_tests = \
+	%D%/test-compat \
 	%D%/test-hold \
 	%D%/test-killed \
 	%D%/test-late \
+	%D%/test-lease \
 	%D%/test-operation \
+	%D%/test-outsiders \
 	%D%/test-pass \
 	%D%/test-settle
 check_PROGRAMS += $(guard_tests)
@@ -22,3 +25,6 @@ TESTS += $(guard_tests)
 %C%_test_operation_LDADD = daemon/guard/libguard.la $(CHECK_LIBS)
 %C%_test_pass_LDADD = %D%/librig.la
 %C%_test_settle_LDADD = %D%/librig.la
+%C%_test_compat_LDADD = %D%/librig.la
+%C%_test_lease_LDADD = %D%/librig.la
+%C%_test_outsiders_LDADD = %D%/librig.la
