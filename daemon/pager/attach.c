@@ -9,8 +9,9 @@
  * address space is it found there.
  *
  * Reading a page of another process can wait for as long as that process likes, if it puts something
- * else there in time. So a thread of its own does it, which is given a second, and is
- * left behind if it does not come back; of those there may be a few, then nobody is attached.
+ * else there in time. So a thread of its own does it, which is given a second, and is left behind if it
+ * does not come back. A uid has places for a few of these threads (place.c): more of its processes at
+ * once wait in line for one, and when it has lost them all it attaches no more until those processes end.
  *
  * Configuring is ours to do: a userfaultfd that was configured already has features that the client
  * chose, without events perhaps, and is refused.
@@ -20,6 +21,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +30,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "daemon/pager/place.h"
 #include "daemon/pager/procmap.h"
 #include "daemon/pager/state.h"
 #include "util/cleanup.h"
 
 #define PROOF_NSEC 1000000000ull
-#define ABANDONED_MAX 16
 
 static bool is_userfaultfd(int fd)
 {
@@ -104,18 +106,17 @@ enum { LOOKING, LOOKED, ABANDONED };
 struct proof {
 	struct op op; /* the pager's: for when it takes too long */
 	struct job *job;
-	struct list link;    /* in pager->proofs */
+	struct list link;    /* in pager->attach_line, then in pager->proofs */
 	struct list pending; /* in pager->attaching */
 	_Atomic int state;
 	int uffd, maps; /* copies */
 	pid_t pid;
 	uint64_t address;
+	unsigned int place;
 	int result;
 	bool unwanted; /* closed before it was open; the pager's */
 	struct queue *answers;
 };
-
-static _Atomic unsigned int abandoned; /* threads that may never come back */
 
 static void proof_free(struct proof *proof)
 {
@@ -127,6 +128,7 @@ static void proof_free(struct proof *proof)
 static void *look(void *data)
 {
 	struct proof *proof = data;
+	unsigned int place = proof->place;
 	int expected = LOOKING;
 
 	proof->result = prove(proof->uffd, proof->pid, proof->maps, proof->address);
@@ -136,9 +138,11 @@ static void *look(void *data)
 		return NULL;
 	}
 	proof_free(proof);
-	atomic_fetch_sub(&abandoned, 1);
+	place_give(place);
 	return NULL;
 }
+
+static void move_up(struct pager *pager, bool all);
 
 static void took_too_long(struct op *op)
 {
@@ -148,27 +152,81 @@ static void took_too_long(struct op *op)
 	int expected = LOOKING;
 
 	list_unlink(&proof->pending);
-	atomic_fetch_add(&abandoned, 1);
+	place_leave_behind(proof->place, true);
 	if (!atomic_compare_exchange_strong(&proof->state, &expected, ABANDONED)) {
-		atomic_fetch_sub(&abandoned, 1);
+		place_leave_behind(proof->place, false);
 		list_append(&pager->attaching, &proof->pending);
 		return; /* the answer is on its way */
 	}
 	/* the other thread frees it, if ever it can */
 	pager->n_ops--;
 	job_done(pager, job, -ETIMEDOUT, 0);
+	move_up(pager, true);
 }
 
-static int start_looking(struct pager *pager, struct job *job, int maps)
+static int start_thread(struct proof *proof)
 {
-	struct proof *proof;
 	pthread_attr_t attr;
 	pthread_t thread;
 	int r;
 
-	if (atomic_load(&abandoned) >= ABANDONED_MAX)
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	r = -pthread_create(&thread, &attr, look, proof);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
+/* 0, PLACE_BUSY, -errno. */
+static int start_looking(struct proof *proof)
+{
+	int r = proof->unwanted ? -ECANCELED : place_take(proof->job->job.uid, &proof->place);
+
+	if (r == PLACE_USED_UP)
+		return -EUSERS;
+	if (r == PLACE_ALL_USED_UP)
 		return -EAGAIN;
-	proof = calloc(1, sizeof(*proof));
+	if (r != 0)
+		return r;
+	list_unlink(&proof->link);
+	op_sleep(&proof->op, loop_now() + PROOF_NSEC);
+	r = start_thread(proof);
+	if (r < 0) {
+		op_stop(&proof->op);
+		place_give(proof->place);
+	}
+	return r;
+}
+
+static void give_up(struct pager *pager, struct proof *proof, int error)
+{
+	struct job *job = proof->job;
+
+	list_unlink(&proof->link);
+	list_unlink(&proof->pending);
+	pager->n_ops--;
+	proof_free(proof);
+	job_done(pager, job, error, 0);
+}
+
+/* Those in line, when a place has become free or was lost. One place is for one of them. */
+static void move_up(struct pager *pager, bool all)
+{
+	list_for_each (pos, &pager->attach_line) {
+		struct proof *proof = list_entry(pos, struct proof, link);
+		int r = start_looking(proof);
+
+		if (r < 0)
+			give_up(pager, proof, r);
+		else if (r == 0 && !all)
+			return;
+	}
+}
+
+static int proof_new(struct pager *pager, struct job *job, int maps, struct proof **ret)
+{
+	struct proof *proof = calloc(1, sizeof(*proof));
+
 	if (!proof)
 		return -ENOMEM;
 	proof->job = job;
@@ -177,23 +235,16 @@ static int start_looking(struct pager *pager, struct job *job, int maps)
 	proof->answers = &pager->proofs;
 	list_init(&proof->link);
 	list_init(&proof->pending);
+	op_init(&proof->op, pager, took_too_long);
 	proof->uffd = fcntl(job->job.fd, F_DUPFD_CLOEXEC, 0);
 	proof->maps = fcntl(maps, F_DUPFD_CLOEXEC, 0);
-	r = proof->uffd < 0 || proof->maps < 0 ? -errno : 0;
-	if (r == 0) {
-		pthread_attr_init(&attr);
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-		op_init(&proof->op, pager, took_too_long);
-		r = -pthread_create(&thread, &attr, look, proof);
-		pthread_attr_destroy(&attr);
-	}
-	if (r < 0) {
+	if (proof->uffd < 0 || proof->maps < 0) {
+		int r = -errno;
+
 		proof_free(proof);
 		return r;
 	}
-	op_sleep(&proof->op, loop_now() + PROOF_NSEC);
-	list_append(&pager->attaching, &proof->pending);
-	pager->n_ops++;
+	*ret = proof;
 	return 0;
 }
 
@@ -223,6 +274,7 @@ void space_proved(struct pager *pager, struct list *link)
 
 	op_stop(&proof->op);
 	list_unlink(&proof->pending);
+	place_give(proof->place);
 	pager->n_ops--;
 	if (r == 0 && proof->unwanted)
 		r = -ECANCELED;
@@ -230,6 +282,7 @@ void space_proved(struct pager *pager, struct list *link)
 		r = admit(pager, job, &proof->maps);
 	proof_free(proof);
 	job_done(pager, job, r, pager->features);
+	move_up(pager, false);
 }
 
 bool space_unwanted(struct pager *pager, uint64_t id)
@@ -248,6 +301,7 @@ bool space_unwanted(struct pager *pager, uint64_t id)
 static int begin(struct pager *pager, struct job *job)
 {
 	_cleanup_fd_ int maps = -1;
+	struct proof *proof = NULL;
 	uint64_t features;
 	int flags, r;
 
@@ -264,7 +318,19 @@ static int begin(struct pager *pager, struct job *job)
 	maps = procmap_open(job->job.pid);
 	if (maps < 0)
 		return maps == -ENOENT ? -ESRCH : maps;
-	return start_looking(pager, job, maps);
+	r = proof_new(pager, job, maps, &proof);
+	if (r < 0)
+		return r;
+	r = start_looking(proof);
+	if (r < 0) {
+		proof_free(proof);
+		return r;
+	}
+	if (r == PLACE_BUSY)
+		list_append(&pager->attach_line, &proof->link);
+	list_append(&pager->attaching, &proof->pending);
+	pager->n_ops++;
+	return 0;
 }
 
 void space_attach(struct pager *pager, struct job *job)

@@ -17,6 +17,8 @@ noinst_LTLIBRARIES += %D%/libpager.la
 	%D%/ops.c \
 	%D%/pager.c \
 	%D%/pager.h \
+	%D%/place.c \
+	%D%/place.h \
 	%D%/populate.c \
 	%D%/procmap.c \
 	%D%/procmap.h \

@@ -110,6 +110,7 @@ int pager_new(const struct pager_config *config, struct pager **ret)
 	list_init(&pager->children);
 	list_init(&pager->ready);
 	list_init(&pager->attaching);
+	list_init(&pager->attach_line);
 	list_init(&pager->runnable);
 	list_init(&pager->sleeping);
 	list_init(&pager->fences);

@@ -38,7 +38,7 @@ struct pager_config {
 };
 
 enum pager_job_type {
-	PAGER_SPACE_ATTACH, /* space, fd (userfaultfd), pid, address (probe) -> value: features */
+	PAGER_SPACE_ATTACH, /* space, fd (userfaultfd), pid, uid, address (probe) -> value: features */
 	PAGER_SPACE_CLOSE,  /* space: its windows are closed; nothing is served there any more */
 	PAGER_OBJECT_OPEN,  /* object, fd, end (size), writable, anonymous */
 	PAGER_OBJECT_RESIZED, /* object, end (new size) */
@@ -80,6 +80,7 @@ struct pager_job {
 			   0: it may take as long as it does */
 	int fd;
 	pid_t pid;
+	uid_t uid; /* SPACE_ATTACH: whose processes it counts among */
 	enum pager_how how;
 	bool write, pinnable, writable, anonymous, discard, kernel_faults;
 	bool patient; /* FENCE: the limit is for the holder, not for the disk: writes are waited for,
@@ -97,7 +98,8 @@ struct pager_event {
 	enum pager_job_type job;
 	uint64_t tag, space, window;
 	int error;	/* 0, or -errno: EBADF no userfaultfd, EBUSY already configured, EPERM of another
-			   process, EFAULT address is no mapping of the memory, EINVAL, ENOSPC, EIO, ... */
+			   process, ETIMEDOUT it can't be looked into, EUSERS, EAGAIN too many of that uid, of
+			   all, can't be; EFAULT address is no mapping of the memory, EINVAL, ENOSPC, EIO, ... */
 	uint64_t value;
 	int fd;		/* WINDOW_OPEN: the memory, ready to be passed; else -1 */
 	enum pager_fence fence;

@@ -149,7 +149,8 @@ struct pager {
 	bool jobs_ready, proofs_ready;
 
 	struct idtable spaces_by_id, objects_by_id;
-	struct list spaces, children, ready, attaching;
+	struct list spaces, children, ready;
+	struct list attaching, attach_line; /* see attach.c */
 	struct list runnable, sleeping;
 	unsigned int n_ops; /* under way, of jobs */
 	uint64_t look_at;   /* when spaces are asked next whether they live */

@@ -167,6 +167,23 @@ static void attach_refused(struct client *client, uint32_t serial, int error)
 		refuse(&refusal, PROTO_E_BAD_USERFAULTFD,
 		       "the descriptor is no userfaultfd in non-blocking mode");
 		break;
+	case -ETIMEDOUT:
+		refuse(&refusal, PROTO_E_BAD_ADDRESS,
+		       "the probe page of process %d could not be read within a second; map it anew, and let "
+		       "nothing else serve its faults",
+		       client->pid);
+		break;
+	case -EUSERS:
+		refuse(&refusal, PROTO_E_QUOTA,
+		       "processes of uid %u do not let their probe pages be read, and as many as it may "
+		       "have wait for that; end them (the log names them), then try again",
+		       client->uid);
+		break;
+	case -EAGAIN:
+		refuse(&refusal, PROTO_E_TRY_LATER,
+		       "processes of several users do not let their probe pages be read; when the "
+		       "administrator has ended them (the log names them), try again");
+		break;
 	case -EOPNOTSUPP:
 	case -ENOSYS:
 		refuse(&refusal, PROTO_E_UNSUPPORTED, "this kernel's userfaultfd lacks what is needed");
@@ -184,6 +201,7 @@ void request_attach(struct supervisor *s, struct client *client, uint32_t serial
 		.type = PAGER_SPACE_ATTACH,
 		.space = client->node.id,
 		.pid = client->pid,
+		.uid = client->uid,
 		.address = m->probe,
 		.kernel_faults = m->flags & PROTO_ATTACH_KERNEL_FAULTS,
 	};
@@ -218,6 +236,11 @@ void client_space_done(struct supervisor *s, struct job *job, const struct pager
 
 	if (!client || !client->session)
 		return;
+	if (event->error == -ETIMEDOUT)
+		log_line(LOG_LEVEL_WARNING,
+			 "pid %d (%s, uid %u) does not let its probe page be read; a thread waits for "
+			 "that until the process ends",
+			 client->pid, client->comm, client->uid);
 	if (event->error) {
 		client->space = SPACE_NONE;
 		attach_refused(client, job->serial, event->error);

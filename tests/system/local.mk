@@ -24,6 +24,7 @@ check_PROGRAMS += %D%/supervise
 tests_system_supervise_LDADD = %D%/librig.la
 
 system_programs = \
+	%D%/abandoned-proofs \
 	%D%/anonymous-object \
 	%D%/answer-delay \
 	%D%/bad-address \
@@ -91,6 +92,7 @@ check_PROGRAMS += $(system_programs)
 TESTS += $(system_programs) $(system_scripts)
 EXTRA_DIST += %D%/rig.sh $(system_scripts)
 
+tests_system_abandoned_proofs_LDADD = %D%/librig.la
 tests_system_anonymous_object_LDADD = %D%/librig.la
 tests_system_answer_delay_LDADD = %D%/librig.la
 tests_system_bad_address_LDADD = %D%/librig.la

@@ -39,7 +39,7 @@ struct rig {
 	uint64_t space, next_id, next_tag;
 	bool space_lost;
 	unsigned int committed;
-	struct pager_event early[8]; /* ends of jobs that nobody waited for yet */
+	struct pager_event early[48]; /* ends of jobs that nobody waited for yet */
 	unsigned int n_early;
 };
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -43,12 +44,13 @@ static pid_t other(void)
 	return pid;
 }
 
-/* A process whose page at @probe nobody can read: its own userfaultfd, which it does not serve. */
-static pid_t unreadable(void *probe)
+/* A process whose @n pages from @probe on nobody can read: its own userfaultfd, which it does not
+ * serve. */
+static pid_t unreadable(void *probe, unsigned long n)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = {
-		.range = { (uintptr_t)probe, PAGE },
+		.range = { (uintptr_t)probe, n * PAGE },
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 	int ready[2], uffd;
@@ -72,28 +74,67 @@ static pid_t unreadable(void *probe)
 	return pid;
 }
 
-/* It is given up on; whoever else is served meanwhile is. */
+static uint64_t begin(struct rig *rig, pid_t pid, uid_t uid, void *probe)
+{
+	return rig_submit(rig, &(struct pager_job){
+				       .type = PAGER_SPACE_ATTACH,
+				       .space = ++rig->next_id,
+				       .fd = rig_uffd(0),
+				       .pid = pid,
+				       .uid = uid,
+				       .address = (uintptr_t)probe,
+			       });
+}
+
+static int attach_as(struct rig *rig, uid_t uid)
+{
+	void *probe = rig_probe();
+	uint64_t tag = begin(rig, getpid(), uid, probe);
+	int r = rig_wait(rig, tag).error;
+
+	munmap(probe, PAGE);
+	return r;
+}
+
+/* They are given up on; whoever else is served meanwhile is, and may attach, then and later. Of the uid
+ * itself a few are tried at a time, and when those are all lost nobody, until the process has ended. */
 static void never_answers(struct rig *rig)
 {
-	unsigned char *probe = rig_probe();
-	uint64_t object = rig_object(rig, rig_file(PAGE), PAGE, false);
+	enum { FEW = 4, MORE = 3, HOSTILE = 1000, OTHER = 1001 };
+	unsigned char *probe = mmap(NULL, (FEW + MORE) * PAGE, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t object = rig_object(rig, rig_file(PAGE), PAGE, false), tags[FEW + MORE];
 	struct window_of window = rig_window(rig, object, 0, PAGE, 0);
-	pid_t pid = unreadable(probe);
-	int uffd = rig_uffd(0);
-	struct pager_job job = {
-		.type = PAGER_SPACE_ATTACH,
-		.space = ++rig->next_id,
-		.fd = uffd,
-		.pid = pid,
-		.address = (uintptr_t)probe,
-	};
-	uint64_t tag = rig_submit(rig, &job);
+	pid_t pid = unreadable(probe, FEW + MORE);
 
+	for (int i = 0; i < FEW + MORE; i++)
+		tags[i] = begin(rig, pid, HOSTILE, probe + (unsigned int)i * PAGE);
+	check_is(attach_as(rig, OTHER), 0);
 	check_is(window.at[0], rig_byte(0));
 	rig_close(rig, &window);
-	check_is(rig_wait(rig, tag).error, -ETIMEDOUT);
+	for (int i = 0; i < FEW; i++)
+		check_is(rig_wait(rig, tags[i]).error, -ETIMEDOUT);
+	for (int i = FEW; i < FEW + MORE; i++)
+		check_is(rig_wait(rig, tags[i]).error, -EUSERS);
+	check_is(attach_as(rig, HOSTILE), -EUSERS);
+	check_is(attach_as(rig, OTHER), 0);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	while (attach_as(rig, HOSTILE) == -EUSERS)
+		sched_yield(); /* threads are on their way out */
+	check_is(attach_as(rig, HOSTILE), 0);
+}
+
+/* More of one uid than are tried at a time: each gets its turn. */
+static void many(struct rig *rig)
+{
+	enum { MANY = 40 };
+	uint64_t tags[MANY];
+
+	for (int i = 0; i < MANY; i++)
+		tags[i] = begin(rig, getpid(), 1002, rig_probe());
+	for (int i = 0; i < MANY; i++)
+		check_is(rig_wait(rig, tags[i]).error, 0);
 }
 
 int main(void)
@@ -132,6 +173,7 @@ int main(void)
 	check_is(rig_attach(&rig, ++rig.next_id, uffd, getpid(), probe).error, -EBUSY);
 	close(uffd);
 	never_answers(&rig);
+	many(&rig);
 	rig_stop(&rig);
 	return 0;
 }
