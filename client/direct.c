@@ -3,14 +3,16 @@
 /*
  * The mapping of a DIRECT seal: the file itself, shared.
  *
- * Where the file system has DAX the mapping is MAP_SYNC: then every block that is mapped is allocated on
- * the device for good, and what was stored is durable when it has left the caches of the processor,
- * which libpmem knows how to bring about without a system call. Elsewhere it is msync(2). A private
- * mapping would be a copy that nobody was promised anything about; it is refused.
+ * Where the file system has DAX the mapping is MAP_SYNC: then every block that is mapped is
+ * allocated on the device for good, and what was stored is durable when it has left the caches of
+ * the processor, which libpmem knows how to bring about without a system call. Elsewhere it is
+ * msync(2). A private mapping would be a copy that nobody was promised anything about; it is
+ * refused.
  *
- * A mapping of a file can't be registered for userfaults, so its place is taken by other memory when
- * the seal is not held (fence.c), in one step for all threads: mmap(2) with MAP_FIXED, or mremap(2).
- * It is always whole pages of the seal; a seal ends inside a page only where the file does.
+ * A mapping of a file can't be registered for userfaults, so its place is taken by other memory
+ * when the seal is not held (fence.c), in one step for all threads: mmap(2) with MAP_FIXED, or
+ * mremap(2). It is always whole pages of the seal; a seal ends inside a page only where the file
+ * does.
  *
  * A child does not inherit it: its parent's seal is not a child's.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* DIRECT seals: the file's own mapping (direct.c), and what takes its place (fence.c). All of it
+/* DIRECT seals: the file's own mapping (direct.c), and what takes its place (fence.c,
+ * fence-move.c). All of it
  * under the lock, unless it says otherwise. */
 
 #include "client/seal.h"
@@ -50,6 +51,10 @@ void direct_poison(struct mapseal_seal *seal, uint64_t start, uint64_t end);
 /* Forgets what fences know of a range of which another mapping has taken the place. */
 void fence_forget(struct mapseal_seal *seal, uint64_t start, uint64_t end);
 void fence_wake(const struct mapseal_seal *seal, uint64_t start, uint64_t end);
+
+/* Registered memory over [at, at + length), whole pages. False: nothing was changed. */
+bool fence_move(int uffd, void *at, size_t length, bool write);
+void fence_wake_memory(int uffd, const void *address, size_t length);
 
 /* Once a connection. */
 int fence_setup(struct mapseal *m);

@@ -3,8 +3,9 @@
 /*
  * Block maps: what was promised under a DIRECT seal, and how it compares with what is there now.
  *
- * A map comes in pages, each of which says where the next begins. As with other listings the callback runs
- * in the caller's thread without the lock, and one that stops early has the rest dropped.
+ * A map comes in pages, each of which says where the next begins. As with other listings the
+ * callback runs in the caller's thread without the lock, and one that stops early has the rest
+ * dropped.
  */
 
 #include <errno.h>

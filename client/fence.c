@@ -7,31 +7,23 @@
  *			that touches it parks. On a range that was returned that asks for a new seal
  *	revoked ──▶ memory that has no pages: SIGBUS (direct.c)
  *
- * The memory is made elsewhere, registered there, and moved over the mapping by mremap(2), which keeps the
- * registration only with UFFD_FEATURE_EVENT_REMAP, and is one step for every other thread. The mover waits
- * until its event is read, so another thread reads meanwhile, and notes the faults it comes across.
+ * The userfaultfd is the connection's own, for faults in user mode: it needs no privilege, and
+ * nobody but the agent serves it. So threads park for as long as the agent does not run, and a
+ * system call on a fence gets EFAULT. The fence comes before the RETURN is sent: what is stored by
+ * who comes late does not reach the file after the supervisor was told that nobody writes any
+ * more.
  *
- * The userfaultfd is the connection's own, for faults in user mode: it needs no privilege, and nobody but
- * the agent serves it. So threads park for as long as the agent does not run, and a system call on
- * a fence gets EFAULT. The fence comes before the RETURN is sent: what is stored by who comes late does
- * not reach the file after the supervisor was told that nobody writes any more.
- *
- * Asking goes through the line like any acquire. Where a break holds the range the answer is TRY_LATER
- * at once, and AVAIL says when to ask again. What can't be had any more is SIGBUS.
+ * Asking goes through the line like any acquire. Where a break holds the range the answer is
+ * TRY_LATER at once, and AVAIL says when to ask again. What can't be had any more is SIGBUS.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -43,7 +35,6 @@
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
-#define NOTED_MAX 32
 #define AGAIN_MS 50
 
 struct fence {
@@ -88,7 +79,7 @@ int fence_setup(struct mapseal *m)
 	return 0;
 }
 
-static void wake(int uffd, const void *address, size_t length)
+void fence_wake_memory(int uffd, const void *address, size_t length)
 {
 	struct uffdio_range range = { .start = (uintptr_t)address, .len = length };
 
@@ -101,112 +92,8 @@ void fence_wake(const struct mapseal_seal *seal, uint64_t start, uint64_t end)
 	unsigned char *base = seal->window->address;
 
 	if (base)
-		wake(seal->m->space.fences, base + (start - seal->offset),
-		     (size_t)((end - start + page - 1) / page * page));
-}
-
-/* ---- moving it into place ---------------------------------------------------------------- */
-
-struct reader {
-	pthread_t thread;
-	int uffd, stop;
-	uintptr_t noted[NOTED_MAX];
-	unsigned int n;
-};
-
-static void *reader_main(void *data)
-{
-	struct reader *reader = data;
-	struct pollfd polled[] = {
-		{ .fd = reader->stop, .events = POLLIN },
-		{ .fd = reader->uffd, .events = POLLIN },
-	};
-	struct uffd_msg messages[16];
-
-	while (!polled[0].revents) {
-		ssize_t n;
-
-		poll(polled, 2, -1);
-		n = read(reader->uffd, messages, sizeof(messages));
-		for (ssize_t i = 0; i < n / (ssize_t)sizeof(messages[0]); i++) {
-			uintptr_t at = messages[i].arg.pagefault.address;
-
-			if (messages[i].event != UFFD_EVENT_PAGEFAULT)
-				continue;
-			if (reader->n < NOTED_MAX)
-				reader->noted[reader->n++] = at;
-			else
-				wake(reader->uffd, (void *)(at & ~(connection_page() - 1)),
-				     connection_page());
-		}
-	}
-	return NULL;
-}
-
-static bool reader_start(struct reader *reader, int uffd)
-{
-	sigset_t all, saved;
-	int r;
-
-	reader->uffd = uffd;
-	reader->n = 0;
-	reader->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (reader->stop < 0)
-		return false;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	r = pthread_create(&reader->thread, NULL, reader_main, reader);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	if (r)
-		reader->stop = fd_close(reader->stop);
-	return r == 0;
-}
-
-static void reader_stop(struct reader *reader)
-{
-	static const uint64_t one = 1;
-
-	if (write(reader->stop, &one, sizeof(one)) == (ssize_t)sizeof(one))
-		pthread_join(reader->thread, NULL);
-	fd_close(reader->stop);
-}
-
-/* Registered memory, not touched by anything, not even mlockall(2). */
-static void *make_memory(int uffd, size_t length, bool write)
-{
-	struct uffdio_register registration = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	void *memory = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			    -1, 0);
-
-	if (memory == MAP_FAILED)
-		return NULL;
-	munlock(memory, length);
-	registration.range.start = (uintptr_t)memory;
-	registration.range.len = length;
-	if (madvise(memory, length, MADV_DONTFORK) == 0 &&
-	    ioctl(uffd, UFFDIO_REGISTER, &registration) == 0 &&
-	    mprotect(memory, length, write ? PROT_READ | PROT_WRITE : PROT_READ) == 0)
-		return memory;
-	munmap(memory, length);
-	return NULL;
-}
-
-static bool move(struct mapseal_seal *seal, void *at, size_t length, struct reader *reader)
-{
-	int uffd = seal->m->space.fences;
-	void *memory = make_memory(uffd, length, seal->mode == MAPSEAL_WRITE);
-	bool moved = false;
-
-	if (!memory)
-		return false;
-	if (reader_start(reader, uffd)) {
-		moved = mremap(memory, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, at) ==
-			at;
-		reader_stop(reader);
-	}
-	if (!moved)
-		munmap(memory, length);
-	return moved;
+		fence_wake_memory(seal->m->space.fences, base + (start - seal->offset),
+				  (size_t)((end - start + page - 1) / page * page));
 }
 
 /* ---- which there are --------------------------------------------------------------------- */
@@ -489,7 +376,7 @@ static void touched(struct mapseal *m, uintptr_t address)
 
 	if (!fence) {
 		/* the file came back meanwhile */
-		wake(m->space.fences, (void *)(address & ~(page - 1)), page);
+		fence_wake_memory(m->space.fences, (void *)(address & ~(page - 1)), page);
 		return;
 	}
 	/* What is parked the supervisor grants again by itself; who touches what is being returned is
@@ -513,12 +400,12 @@ void fence_serve(struct mapseal *m)
 void direct_fence(struct mapseal_seal *seal, uint64_t start, uint64_t end)
 {
 	uint64_t page = connection_page();
-	struct reader reader;
 
 	if (seal->mapping || !seal->window->address)
 		return;
-	if (!move(seal, direct_at(seal, start), (size_t)((end - start + page - 1) / page * page),
-		  &reader)) {
+	if (!fence_move(seal->m->space.fences, direct_at(seal, start),
+			(size_t)((end - start + page - 1) / page * page),
+			seal->mode == MAPSEAL_WRITE)) {
 		direct_poison(seal, start, end);
 		return;
 	}
@@ -527,9 +414,6 @@ void direct_fence(struct mapseal_seal *seal, uint64_t start, uint64_t end)
 		direct_poison(seal, start, end);
 		return;
 	}
-	/* whoever the reader came across shows itself again, to the agent; so does who parked on a
-	 * fence that was here before */
-	for (unsigned int i = 0; i < reader.n; i++)
-		wake(reader.uffd, (void *)(reader.noted[i] & ~(page - 1)), page);
+	/* who parked on a fence that was here before shows itself again, to the agent */
 	fence_wake(seal, start, end);
 }

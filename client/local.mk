@@ -14,6 +14,7 @@ client_libclient_la_SOURCES = \
 	%D%/direct.c %D%/direct.h \
 	%D%/extents.c \
 	%D%/fence.c \
+	%D%/fence-move.c \
 	%D%/connect.c %D%/connection.h \
 	%D%/error.c %D%/error.h \
 	%D%/event.c \

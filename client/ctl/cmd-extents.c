@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * mapsealctl extents, and verify: where the blocks under a DIRECT seal were promised to be, and whether they
- * are there.
+ * mapsealctl extents, and verify: where the blocks under a DIRECT seal were promised to be, and
+ * whether they are there.
  *
- * verify ends with status 1 if any promise was broken, so that a script needs no look at what it prints. What
- * was given back while it looked is none.
+ * verify ends with status 1 if any promise was broken, so that a script needs no look at what it
+ * prints. What was given back while it looked is none.
  */
 
 #include <errno.h>

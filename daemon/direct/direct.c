@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Jobs by lanes. A lane is what may wait for itself and for nobody else: one kind of job on one device. It
- * has up to a few threads while it has jobs, and none otherwise. So a grant that writes a terabyte does
- * not keep a return waiting, and a disk that never answers keeps its own lanes only.
+ * Jobs by lanes. A lane is what may wait for itself and for nobody else: one kind of job on one
+ * device. It has up to a few threads while it has jobs, and none otherwise. So a grant that writes
+ * a terabyte does not keep a return waiting, and a disk that never answers keeps its own lanes
+ * only.
  *
- * Everything that is shared is under one lock, held for moments. A job is its thread's while that runs
- * it; only `cancelled` is looked at from both sides. What a job needs to be told is allocated with it,
- * so that ending can't fail.
+ * Everything that is shared is under one lock, held for moments. A job is its thread's while that
+ * runs it; only `cancelled` is looked at from both sides. What a job needs to be told is allocated
+ * with it, so that ending can't fail.
  */
 
 #include "daemon/direct/direct.h"

@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * The mechanism behind DIRECT seals: makes block maps that can be promised, looks whether they were
- * kept, and runs the administrator's fence helper.
+ * The mechanism behind DIRECT seals: makes block maps that can be promised, looks whether they
+ * were kept, and runs the administrator's fence helper.
  *
- * All of that waits for disks and for other programs, so it is done by threads of its own. Jobs go in
- * with direct_submit(), what became of them comes out of direct_next() on the control thread, when
- * direct_get_fd() polls readable. Files on one device never wait for those on another: a disk that is
- * stuck keeps the few threads that wait for it. It decides nothing.
+ * All of that waits for disks and for other programs, so it is done by threads of its own. Jobs go
+ * in with direct_submit(), what became of them comes out of direct_next() on the control thread,
+ * when direct_get_fd() polls readable. Files on one device never wait for those on another: a disk
+ * that is stuck keeps the few threads that wait for it. It decides nothing.
  *
- * Descriptors and references in a job belong to the mechanism once direct_submit() returned 0; those
- * in an event belong to the caller, see direct_event_deinit(). Ranges are bytes of the file,
+ * Descriptors and references in a job belong to the mechanism once direct_submit() returned 0;
+ * those in an event belong to the caller, see direct_event_deinit(). Ranges are bytes of the file,
  * [start, end).
  */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Comparing maps is a walk over both at once. Every step is as long as neither side changes: within one
- * extent or one gap of each. Steps that differ in the same way, one after the other, are told as one.
+ * Comparing maps is a walk over both at once. Every step is as long as neither side changes:
+ * within one extent or one gap of each. Steps that differ in the same way, one after the other,
+ * are told as one.
  */
 
 #include "daemon/direct/extents.h"

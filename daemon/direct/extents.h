@@ -4,9 +4,10 @@
 /*
  * Block maps: which bytes of a file are where on its device.
  *
- * Pure: no descriptor, no system call. A map is kept in order of the file's offsets and normalised:
- * what is next to each other in the file and on the device, with the same flags, is one extent. So
- * two maps can be compared whatever splits and merges of the same blocks the file system went through.
+ * Pure: no descriptor, no system call. A map is kept in order of the file's offsets and
+ * normalised: what is next to each other in the file and on the device, with the same flags, is
+ * one extent. So two maps can be compared whatever splits and merges of the same blocks the file
+ * system went through.
  */
 
 #include <stdbool.h>

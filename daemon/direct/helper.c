@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The fence helper: a program of the administrator that cuts off whoever uses extents from afar, as
- * nfsd-recall-failed does for NFS servers. Only it can know whether that was done, and says so by its
- * exit status.
+ * The fence helper: a program of the administrator that cuts off whoever uses extents from afar,
+ * as nfsd-recall-failed does for NFS servers. Only it can know whether that was done, and says so
+ * by its exit status.
  *
- * It gets the seal's facts in its environment, and the promised extents on standard input, a line each:
- * "LOGICAL PHYSICAL LENGTH" in bytes. It runs with the identity of this process, in a process group of
- * its own, which is killed when its time is up.
+ * It gets the seal's facts in its environment, and the promised extents on standard input, a line
+ * each: "LOGICAL PHYSICAL LENGTH" in bytes. It runs with the identity of this process, in a
+ * process group of its own, which is killed when its time is up.
  *
- * Between fork and exec only what is safe there is called, since other threads may have held any lock.
+ * Between fork and exec only what is safe there is called, since other threads may have held any
+ * lock.
  */
 
 #include <errno.h>

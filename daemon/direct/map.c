@@ -3,9 +3,9 @@
 /*
  * The block map by FIEMAP (Documentation/filesystems/fiemap.rst), in batches.
  *
- * The kernel is asked to write out what is dirty before it answers, so that nothing is delayed merely
- * because it is new. A file that is changed meanwhile may be told inconsistently from one batch to the
- * next: what then is out of order is -EAGAIN.
+ * The kernel is asked to write out what is dirty before it answers, so that nothing is delayed
+ * merely because it is new. A file that is changed meanwhile may be told inconsistently from one
+ * batch to the next: what then is out of order is -EAGAIN.
  */
 
 #include "daemon/direct/map.h"

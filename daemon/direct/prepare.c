@@ -3,18 +3,18 @@
 /*
  * Every block of a range allocated, written and nobody else's, and all of that on stable storage.
  *
- * Round after round the file is synced and its map is read; what is missing is supplied, and it is looked at
- * again, until a map has nothing to object to. Somebody who changes the file meanwhile costs further
- * rounds, of which there are few.
+ * Round after round the file is synced and its map is read; what is missing is supplied, and it is
+ * looked at again, until a map has nothing to object to. Somebody who changes the file meanwhile
+ * costs further rounds, of which there are few.
  *
- * No byte of the file is ever stored here, for a stranger may be writing it at this moment. Holes are
- * allocated (fallocate(2) leaves what is there alone), and what was never written is touched for writing in
- * a mapping (MADV_POPULATE_WRITE): the kernel makes the page dirty with what it has, zeros or a
- * stranger's bytes, and writing it back makes the block a written one. A file that is truncated
- * meanwhile gives EFAULT there, where a store would be the end of the process.
+ * No byte of the file is ever stored here, for a stranger may be writing it at this moment. Holes
+ * are allocated (fallocate(2) leaves what is there alone), and what was never written is touched
+ * for writing in a mapping (MADV_POPULATE_WRITE): the kernel makes the page dirty with what it
+ * has, zeros or a stranger's bytes, and writing it back makes the block a written one. A file that
+ * is truncated meanwhile gives EFAULT there, where a store would be the end of the process.
  *
- * Refused are file systems that move blocks when they are overwritten, and extents whose place says
- * nothing about the file's bytes.
+ * Refused are file systems that move blocks when they are overwritten, and extents whose place
+ * says nothing about the file's bytes.
  */
 
 #include "daemon/direct/prepare.h"

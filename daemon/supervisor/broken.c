@@ -3,10 +3,10 @@
 /*
  * Broken promises: blocks that are not where the holder of a DIRECT seal was told they are.
  *
- * Nobody who speaks the protocol can do that, and a guard keeps others from it as far as it reaches; what
- * got past both is found when the map is compared, and then said as loudly as can be: in the log, to
- * watchers, in listings, and to the holder, who may be about to use those extents. What was said once is
- * not said again until it is more.
+ * Nobody who speaks the protocol can do that, and a guard keeps others from it as far as it
+ * reaches; what got past both is found when the map is compared, and then said as loudly as can
+ * be: in the log, to watchers, in listings, and to the holder, who may be about to use those
+ * extents. What was said once is not said again until it is more.
  */
 
 #include <inttypes.h>

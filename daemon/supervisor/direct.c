@@ -8,13 +8,14 @@
  *			            └─▶ else: the fence helper, if there is one ──▶ fenced or unfenced
  *	granted again ──▶ map is made anew ──▶ REGRANTED       refused: the seal is over
  *
- * The holder maps the file itself, so nothing here can take it away. A return is its word that it has
- * stopped, and nothing has to be fenced; when it does not return, what it or those it told may still
- * do is unknown, unless the administrator's helper knows. That is what is reported, and never more.
+ * The holder maps the file itself, so nothing here can take it away. A return is its word that it
+ * has stopped, and nothing has to be fenced; when it does not return, what it or those it told may
+ * still do is unknown, unless the administrator's helper knows. That is what is reported, and
+ * never more.
  *
- * A seal is fenced only after what makes its map has ended (it is cancelled then): what allocates must
- * not run on while a breaker has the range. The time of every fence is the core's; when it is up the
- * answer is given without waiting for disks or helpers.
+ * A seal is fenced only after what makes its map has ended (it is cancelled then): what allocates
+ * must not run on while a breaker has the range. The time of every fence is the core's; when it is
+ * up the answer is given without waiting for disks or helpers.
  */
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What direct/ was told to do, until it reports: the counterpart of jobs.c. An errand names client, window
- * and seal by id, since by the time it is done each of them may be gone.
+ * What direct/ was told to do, until it reports: the counterpart of jobs.c. An errand names
+ * client, window and seal by id, since by the time it is done each of them may be gone.
  */
 
 #include <errno.h>

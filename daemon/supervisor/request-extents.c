@@ -3,8 +3,8 @@
 /*
  * EXTENTS_GET and VERIFY: what was promised under a DIRECT seal, and whether it was kept.
  *
- * Whoever may see the seal may ask; whoever can open the file can read its map anyway. Extents are given
- * out by the page, so that the map of a very fragmented file keeps nobody from this thread.
+ * Whoever may see the seal may ask; whoever can open the file can read its map anyway. Extents are
+ * given out by the page, so that the map of a very fragmented file keeps nobody from this thread.
  */
 
 #include <inttypes.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One session may hold the file itself and a READ window of it, not a WRITE window. Other sessions share DIRECT
- * seals with it, and a WRITE window of theirs asks for it back. A seal of part of a file promises that part, and what
- * is returned of it is promised no more.
+ * One session may hold the file itself and a READ window of it, not a WRITE window. Other sessions
+ * share DIRECT seals with it, and a WRITE window of theirs asks for it back. A seal of part of a
+ * file promises that part, and what is returned of it is promised no more.
  */
 
 #include <errno.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Root punches a hole behind everybody's back, and no guard keeps it from that: the promise is broken, and it is
- * said so: by verify, in the listing, to the holder and to whoever watches; and when the seal comes back, also if
- * nobody has looked before. What is overwritten in place is no difference.
+ * Root punches a hole behind everybody's back, and no guard keeps it from that: the promise is
+ * broken, and it is said so: by verify, in the listing, to the holder and to whoever watches; and
+ * when the seal comes back, also if nobody has looked before. What is overwritten in place is no
+ * difference.
  */
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A grant makes the block map such that it can be promised, and tells it: holes and preallocated blocks become
- * written ones that read as zero, what was written stays, and the extents are those that root sees. Neither stores
- * nor what they become on disk change them, up to the return.
+ * A grant makes the block map such that it can be promised, and tells it: holes and preallocated
+ * blocks become written ones that read as zero, what was written stays, and the extents are those
+ * that root sees. Neither stores nor what they become on disk change them, up to the return.
  */
 
 #include <errno.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A cooperative breaker truncates: the holder is asked, the blocks are as promised until it has returned, and a
- * thread that comes late parks while the breaker has the range. The seal is asked for again and the
- * thread goes on, with what is there then; where the file has been cut off it gets SIGBUS.
+ * A cooperative breaker truncates: the holder is asked, the blocks are as promised until it has
+ * returned, and a thread that comes late parks while the breaker has the range. The seal is asked
+ * for again and the thread goes on, with what is there then; where the file has been cut off it
+ * gets SIGBUS.
  */
 
 #include <errno.h>

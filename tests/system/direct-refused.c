@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What no block map can be promised of is refused, with the reason and before anything is done to it: other file
- * systems, memory, shared extents (unless they are to be unshared), inline data; and who may not write the
- * whole file gets no DIRECT seal on it, not even for reading.
+ * What no block map can be promised of is refused, with the reason and before anything is done to
+ * it: other file systems, memory, shared extents (unless they are to be unshared), inline data;
+ * and who may not write the whole file gets no DIRECT seal on it, not even for reading.
  */
 
 #include <errno.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A DIRECT seal that is not returned in time is revoked, and what is said about its holder is what is known:
- * unfenced, or what the administrator's fence helper says, which gets the seal's facts and its extents, and is killed
- * when it takes too long. The library makes the range SIGBUS, or parks it where that was asked for.
+ * A DIRECT seal that is not returned in time is revoked, and what is said about its holder is what
+ * is known: unfenced, or what the administrator's fence helper says, which gets the seal's facts
+ * and its extents, and is killed when it takes too long. The library makes the range SIGBUS, or
+ * parks it where that was asked for.
  */
 
 #include <errno.h>

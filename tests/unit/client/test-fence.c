@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The fence of a DIRECT seal, seen from the other end of the socket: when a straggler asks, what it does with each
- * answer, and that a return which did not come about leaves the file where it was. The file is a memfd.
+ * The fence of a DIRECT seal, seen from the other end of the socket: when a straggler asks, what
+ * it does with each answer, and that a return which did not come about leaves the file where it
+ * was. The file is a memfd.
  */
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The mechanism: jobs go in, events come out, and what waits keeps nobody who has nothing to do with it.
- * What it does to blocks is shown on real file systems in tests/system/; here are refusals, helpers and
- * lanes, which need none.
+ * The mechanism: jobs go in, events come out, and what waits keeps nobody who has nothing to do
+ * with it. What it does to blocks is shown on real file systems in tests/system/; here are
+ * refusals, helpers and lanes, which need none.
  */
 
 #include <check.h>

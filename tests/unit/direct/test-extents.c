@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Maps are compared byte by byte here, as slowly as can be, and by the code; both must say the same of any
- * two maps, however their extents are split.
+ * Maps are compared byte by byte here, as slowly as can be, and by the code; both must say the
+ * same of any two maps, however their extents are split.
  */
 
 #include <check.h>
