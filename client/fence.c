@@ -3,8 +3,9 @@
 /*
  * Fences: what is where a DIRECT seal's mapping was, once its range is not held any more.
  *
- *	returned, or revoked and to be granted again ──▶ memory registered with a userfaultfd: a thread
- *			that touches it parks. On a range that was returned that asks for a new seal
+ *	returned, or revoked and to be granted again ──▶ memory registered with a userfaultfd: a
+ *			thread that touches it parks. Where a range was returned that asks for
+ *			a new seal
  *	revoked ──▶ memory that has no pages: SIGBUS (direct.c)
  *
  * The userfaultfd is the connection's own, for faults in user mode: it needs no privilege, and

@@ -208,31 +208,34 @@ int mapseal_acquire(struct mapseal *m, const struct mapseal_request *request,
 /*
  * DIRECT seals: the holder maps the file itself, and the supervisor promises where its blocks are.
  * Only on ext4 and XFS, and only with the right to write the file, for READ too (-EACCES): who may
- * only read must not keep others from writing. The range is allocated and written (zeros) where it was
- * not, and synced, before it is granted: -ENOSPC, -EDQUOT, -EIO if that fails. -EOPNOTSUPP: extents are
- * shared (see UNSHARE), inline or encoded, or the file system moves blocks that are overwritten.
+ * only read must not keep others from writing. The range is allocated and written (zeros) where it
+ * was not, and synced, before it is granted: -ENOSPC, -EDQUOT, -EIO if that fails. -EOPNOTSUPP:
+ * extents are shared (see UNSHARE), inline or encoded, or the file system moves blocks that are
+ * overwritten.
  *
- * The mapping is MAP_SHARED; MAP_SYNC where the file system has DAX. When a range is returned the library
- * puts a fence in its place before the supervisor hears of it: a thread that comes late parks there,
- * and the range is asked for again, like any acquire; when it is granted mapseal_id() is another, the
- * event is MAPSEAL_EVENT_REGRANTED, and the thread goes on. The agent does that: who runs it by
- * mapseal_dispatch() must not touch what was returned. A system call on a fence gets EFAULT.
+ * The mapping is MAP_SHARED; MAP_SYNC where the file system has DAX. When a range is returned the
+ * library puts a fence in its place before the supervisor hears of it: a thread that comes late
+ * parks there, and the range is asked for again, like any acquire; when it is granted mapseal_id()
+ * is another, the event is MAPSEAL_EVENT_REGRANTED, and the thread goes on. The agent does that:
+ * who runs it by mapseal_dispatch() must not touch what was returned. A system call on a fence
+ * gets EFAULT.
  *
- * After a revocation the library does the same with REVOKE_PARK, and else makes the range SIGBUS, as
- * soon as its agent hears of it. Nobody else can: what a holder that is stuck, or whoever it gave the
- * extents to, still does to those blocks is not known, and reported as "unfenced".
+ * After a revocation the library does the same with REVOKE_PARK, and else makes the range SIGBUS,
+ * as soon as its agent hears of it. Nobody else can: what a holder that is stuck, or whoever it
+ * gave the extents to, still does to those blocks is not known, and reported as "unfenced".
  *
- * mapseal_fd() is the file, opened for reading (READ) or for reading and writing (WRITE), and stays the
- * seal's. Changing the block map through it is the end of what was promised.
+ * mapseal_fd() is the file, opened for reading (READ) or for reading and writing (WRITE), and
+ * stays the seal's. Changing the block map through it is the end of what was promised.
  */
 int mapseal_fd(const struct mapseal_seal *seal); /* -EINVAL: a WINDOW seal */
 bool mapseal_is_pmem(const struct mapseal_seal *seal); /* MAP_SYNC holds */
 
 /*
- * Makes what was stored in [address, address + length) durable: once it returned 0 it survives a crash.
- * With MAP_SYNC that is a flush of the processor's caches in user space (libpmem), without a system call;
- * elsewhere msync(2). On a WINDOW it is mapseal_commit(). Call it inside mapseal_enter(), or from the
- * recall handler. -EINVAL: not within the seal. -EACCES: READ seal. -ESTALE: not held. -EIO, -ENOSPC.
+ * Makes what was stored in [address, address + length) durable: once it returned 0 it survives a
+ * crash. With MAP_SYNC that is a flush of the processor's caches in user space (libpmem), without
+ * a system call; elsewhere msync(2). On a WINDOW it is mapseal_commit(). Call it inside
+ * mapseal_enter(), or from the recall handler. -EINVAL: not within the seal. -EACCES: READ seal.
+ * -ESTALE: not held. -EIO, -ENOSPC.
  */
 int mapseal_persist(struct mapseal_seal *seal, const void *address, size_t length);
 
@@ -266,11 +269,12 @@ struct mapseal_verified {
 };
 
 /*
- * The extents that were promised under DIRECT seal @seal, in order; and whether they are still so. The
- * seal may be another session's, if this one may see it. Neighbours are told as one. The callback returns
- * non-zero to stop (which is then returned), and may call nothing of this library; @fn and @ret of
- * mapseal_verify() may be NULL. A difference is a broken promise, see MAPSEAL_EVENT_BROKEN.
- * -ESTALE: no such seal, or given back meanwhile. -EOPNOTSUPP: a WINDOW seal. -EIO.
+ * The extents that were promised under DIRECT seal @seal, in order; and whether they are still so.
+ * The seal may be another session's, if this one may see it. Neighbours are told as one. The
+ * callback returns non-zero to stop (which is then returned), and may call nothing of this
+ * library; @fn and @ret of mapseal_verify() may be NULL. A difference is a broken promise, see
+ * MAPSEAL_EVENT_BROKEN. -ESTALE: no such seal, or given back meanwhile. -EOPNOTSUPP: a WINDOW
+ * seal. -EIO.
  */
 int mapseal_extents(struct mapseal *m, uint64_t seal,
 		    int (*fn)(const struct mapseal_extent *extent, void *data), void *data);
