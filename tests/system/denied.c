@@ -2,7 +2,7 @@
 
 /*
  * Who may do what: an unknown export, a uid that an export does not name, writing where only reading is
- * granted, and ranges beyond the granted ones are denied; nothing outside a granted range can be read
+ * granted, ranges beyond the granted ones, and transparent seals without kernel-faults are denied; nothing outside a granted range can be read
  * through the window of another, not in its last page either.
  */
 
@@ -39,8 +39,18 @@ static int named(int channel, void *data)
 	struct mapseal_break_request layout = {
 		.size = sizeof(layout), .object = "part", .fd = -1, .want = MAPSEAL_WANT_LAYOUT
 	};
+	struct mapseal_request transparent = {
+		.size = sizeof(transparent),
+		.object = "part",
+		.fd = -1,
+		.offset = 4 * 4096,
+		.length = 4096,
+		.mode = MAPSEAL_READ,
+		.flags = MAPSEAL_TRANSPARENT,
+	};
 	struct mapseal *m = client(MAPSEAL_THREAD);
 	struct mapseal_break *brk;
+	struct mapseal_seal *seal;
 	struct raw raw;
 	char extra[64];
 
@@ -55,6 +65,9 @@ static int named(int channel, void *data)
 	must_refuse(try(m, "part", 4 * 4096, 4096, MAPSEAL_WRITE), EACCES);
 	expect(strstr(mapseal_last_error()->text, "part") != NULL);
 	must_refuse(mapseal_break_begin(m, &layout, &brk), EACCES);
+	/* system calls into a window would be served: for those alone whom the export names */
+	must_refuse(mapseal_acquire(m, &transparent, &seal), EPERM);
+	expect_str(mapseal_last_error()->code, "NEEDS_KERNEL_FAULTS");
 	mapseal_close(m);
 
 	/* the memory itself is no larger than the grant */

@@ -54,6 +54,7 @@ system_programs = \
 	%D%/holder-death \
 	%D%/huge-pages \
 	%D%/madvise-storm \
+	%D%/map-will-change \
 	%D%/max-io \
 	%D%/memory-owner \
 	%D%/memory-pressure \
@@ -63,6 +64,7 @@ system_programs = \
 	%D%/partial-return \
 	%D%/pinned \
 	%D%/quota \
+	%D%/read-ahead \
 	%D%/readers-share-memory \
 	%D%/recall-64-holders \
 	%D%/recall-any \
@@ -71,11 +73,13 @@ system_programs = \
 	%D%/recall-transparent \
 	%D%/return-is-late \
 	%D%/revoke-park \
+	%D%/rights-apart \
 	%D%/rogue-memory \
 	%D%/rogue-remap \
 	%D%/seal-avail \
 	%D%/socket-activation \
 	%D%/stress \
+	%D%/supervisor-dies \
 	%D%/system-calls \
 	%D%/truncate-sigbus \
 	%D%/visibility \
@@ -84,6 +88,7 @@ system_scripts = \
 	%D%/break-command.sh \
 	%D%/direct-ctl.sh \
 	%D%/errors.sh \
+	%D%/hold-command.sh \
 	%D%/json.sh \
 	%D%/read-sha256.sh \
 	%D%/socket-activate.sh
@@ -123,6 +128,7 @@ tests_system_holder_death_LDADD = %D%/librig.la
 tests_system_huge_pages_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_huge_pages_LDADD = %D%/libdevice.la
 tests_system_madvise_storm_LDADD = %D%/librig.la
+tests_system_map_will_change_LDADD = %D%/librig.la
 tests_system_max_io_LDADD = %D%/librig.la
 tests_system_memory_owner_LDADD = %D%/librig.la
 tests_system_memory_pressure_LDADD = %D%/librig.la
@@ -133,6 +139,7 @@ tests_system_partial_return_LDADD = %D%/librig.la
 tests_system_pinned_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_pinned_LDADD = %D%/libdevice.la
 tests_system_quota_LDADD = %D%/librig.la
+tests_system_read_ahead_LDADD = %D%/librig.la
 tests_system_readers_share_memory_LDADD = %D%/librig.la
 tests_system_recall_64_holders_LDADD = %D%/librig.la
 tests_system_recall_any_LDADD = %D%/librig.la
@@ -141,11 +148,13 @@ tests_system_recall_silent_LDADD = %D%/librig.la
 tests_system_recall_transparent_LDADD = %D%/librig.la
 tests_system_return_is_late_LDADD = %D%/librig.la
 tests_system_revoke_park_LDADD = %D%/librig.la
+tests_system_rights_apart_LDADD = %D%/librig.la
 tests_system_rogue_memory_LDADD = %D%/librig.la
 tests_system_rogue_remap_LDADD = %D%/librig.la
 tests_system_seal_avail_LDADD = %D%/librig.la
 tests_system_socket_activation_LDADD = %D%/librig.la
 tests_system_stress_LDADD = %D%/librig.la
+tests_system_supervisor_dies_LDADD = %D%/librig.la
 tests_system_system_calls_LDADD = %D%/librig.la
 tests_system_truncate_sigbus_LDADD = %D%/librig.la
 tests_system_visibility_LDADD = %D%/librig.la
