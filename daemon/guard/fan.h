@@ -37,7 +37,8 @@ int fan_new(int *ret_fd);
 
 /* -EOPNOTSUPP where the file system can't. */
 int fan_mark(int group, int fd);
-/* Also says when a write is over, as its thread returns from it; or no longer does. */
+/* Also says when a write is over, as its thread returns from it; or no longer does. The end of a
+ * truncation nobody tells. */
 void fan_mark_ends(int group, int fd, bool on);
 void fan_unmark(int group, int fd);
 
