@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
+include %D%/unit/util/local.mk
 include %D%/unit/core/local.mk
 include %D%/unit/proto/local.mk
 include %D%/unit/loop/local.mk
@@ -44,5 +45,5 @@ check-count:
 EXTRA_DIST += %D%/valgrind.sh %D%/valgrind-ctl.sh %D%/valgrind.list
 .PHONY: check-valgrind
 check-valgrind: $(check_PROGRAMS) mapsealctl$(EXEEXT) mapseald$(EXEEXT)
-	@$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/valgrind.sh $(filter tests/unit/core/% tests/unit/proto/% tests/unit/config/% tests/unit/ctl/%,$(check_PROGRAMS)) \
+	@$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/valgrind.sh $(filter tests/unit/util/% tests/unit/core/% tests/unit/proto/% tests/unit/config/% tests/unit/ctl/%,$(check_PROGRAMS)) \
 		tests/fuzz/replay-decode

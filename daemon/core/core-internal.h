@@ -18,10 +18,10 @@
 #include "daemon/core/conflict.h"
 #include "daemon/core/core.h"
 #include "daemon/core/deadline.h"
-#include "daemon/core/idmap.h"
 #include "daemon/core/interval.h"
 #include "daemon/core/seq.h"
 #include "daemon/core/timer.h"
+#include "util/idmap.h"
 #include "util/list.h"
 
 struct process {

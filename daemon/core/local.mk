@@ -18,8 +18,6 @@ daemon_core_libcore_la_SOURCES = \
 	%D%/deadline.h \
 	%D%/fence.c \
 	%D%/holder.c \
-	%D%/idmap.c \
-	%D%/idmap.h \
 	%D%/interval.c \
 	%D%/interval.h \
 	%D%/object.c \
@@ -33,3 +31,4 @@ daemon_core_libcore_la_SOURCES = \
 	%D%/timer.h \
 	%D%/token.c \
 	%D%/token.h
+daemon_core_libcore_la_LIBADD = util/libutil.la

@@ -3,8 +3,8 @@
 
 /* A job, from direct_submit() to its event: what direct.c and helper.c share. */
 
-#include "daemon/core/idmap.h"
 #include "daemon/direct/direct.h"
+#include "util/idmap.h"
 #include "util/list.h"
 
 struct task {

@@ -19,11 +19,11 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "daemon/core/idmap.h"
 #include "daemon/core/interval.h"
 #include "daemon/guard/guard.h"
 #include "daemon/guard/lease.h"
 #include "daemon/guard/taint.h"
+#include "util/idmap.h"
 #include "util/list.h"
 
 #define SEAL_CLASSES 8

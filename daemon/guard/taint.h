@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/core/idmap.h"
 #include "daemon/guard/operation.h"
+#include "util/idmap.h"
 #include "util/list.h"
 
 struct taint { /* of an object */

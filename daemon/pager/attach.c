@@ -255,7 +255,7 @@ static int admit(struct pager *pager, struct job *job, int *maps)
 	struct space *space;
 	int r;
 
-	if (idtable_get(&pager->spaces_by_id, job->job.space))
+	if (space_get(pager, job->job.space))
 		return -EEXIST;
 	r = space_new(pager, job->job.space, job->job.fd, *maps, &space);
 	if (r < 0)
@@ -305,7 +305,7 @@ static int begin(struct pager *pager, struct job *job)
 	uint64_t features;
 	int flags, r;
 
-	if (job->job.space == 0 || idtable_get(&pager->spaces_by_id, job->job.space))
+	if (job->job.space == 0 || space_get(pager, job->job.space))
 		return -EEXIST;
 	if (!is_userfaultfd(job->job.fd))
 		return -EBADF;

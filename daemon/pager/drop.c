@@ -7,18 +7,23 @@
  * nothing can be lost between the look and the punch, which this thread does in one go. Never
  * dropped is what was populated (a system call may be about to use it), what is dirty, and what a
  * device may hold: a PINNABLE window has no clean page.
+ *
+ * Windows are asked in turn, whoever gave pages last is asked last the next time. Those that come or go
+ * meanwhile may be asked twice, or not.
  */
 
 #include <stdlib.h>
 
 #include "daemon/pager/state.h"
 
+#define LOOKS_AT_ONCE 64
+
 struct drop {
 	struct op op;
 	struct job *job;
 	uint64_t wanted, dropped; /* pages */
-	uint64_t window; /* goes on after this one; ids are compared, windows come and go */
-	bool writes;	 /* READ views are done */
+	size_t left;		  /* windows to be asked in this pass */
+	bool writes;		  /* READ views were asked */
 };
 
 static uint64_t drop_run(struct view *view, uint64_t *cursor, uint64_t most)
@@ -59,46 +64,63 @@ static uint64_t drop_view(struct view *view, uint64_t most)
 	return dropped;
 }
 
-/* The window with the smallest id after @after that is of the kind looked for. */
-static struct window *next_window(struct pager *pager, uint64_t after, bool write)
+static void finish(struct drop *drop)
 {
-	struct window *best = NULL;
+	struct pager *pager = drop->op.pager;
 
-	for (size_t i = 0; i < pager->windows_by_id.room; i++) {
-		struct window *window = pager->windows_by_id.slots[i].value;
+	op_stop(&drop->op);
+	job_done(pager, drop->job, 0, drop->dropped << PAGE_SHIFT);
+	free(drop);
+	pager->n_ops--;
+}
 
-		if (window && window->id > after && window->view->write == write &&
-		    (!best || window->id < best->id))
-			best = window;
+/* A bounded part of what @window has to give. True if that was all, for now. */
+static bool ask(struct drop *drop, const struct window *window)
+{
+	uint64_t most = drop->wanted - drop->dropped, n;
+
+	if (most > PUNCH_PAGES)
+		most = PUNCH_PAGES;
+	n = drop_view(window->view, most);
+	COUNT(drop->op.pager, pages_punched, n);
+	drop->dropped += n;
+	return n < most;
+}
+
+/* The next window of the kind that is asked now; others are passed over, so many at once. */
+static void ask_next(struct drop *drop)
+{
+	struct list *windows = &drop->op.pager->windows, *first;
+	bool asked = false;
+
+	for (int i = 0; i < LOOKS_AT_ONCE && drop->left > 0 && !asked; i++) {
+		first = list_first(windows);
+		if (first) {
+			const struct window *window = list_entry(first, struct window, link);
+
+			asked = window->view->write == drop->writes;
+			if (asked && !ask(drop, window))
+				return;
+			list_unlink(first);
+			list_append(windows, first);
+		}
+		drop->left--;
 	}
-	return best;
 }
 
 static void step(struct op *op)
 {
 	struct drop *drop = container_of(op, struct drop, op);
-	struct pager *pager = op->pager;
-	uint64_t most = drop->wanted - drop->dropped, n;
-	struct window *window = most ? next_window(pager, drop->window, drop->writes) : NULL;
 
-	if (most && !window && !drop->writes) {
+	if (drop->dropped < drop->wanted && drop->left > 0) {
+		ask_next(drop);
+	} else if (drop->dropped < drop->wanted && !drop->writes) {
 		drop->writes = true;
-		drop->window = 0;
-		op_again(op);
+		drop->left = op->pager->windows_by_id.n;
+	} else {
+		finish(drop);
 		return;
 	}
-	if (!window) {
-		op_stop(op);
-		job_done(pager, drop->job, 0, drop->dropped << PAGE_SHIFT);
-		free(drop);
-		pager->n_ops--;
-		return;
-	}
-	n = drop_view(window->view, most < PUNCH_PAGES ? most : PUNCH_PAGES);
-	COUNT(pager, pages_punched, n);
-	drop->dropped += n;
-	if (n < PUNCH_PAGES)
-		drop->window = window->id;
 	op_again(op);
 }
 
@@ -112,6 +134,7 @@ void drop_start(struct pager *pager, struct job *job)
 	}
 	op_init(&drop->op, pager, step);
 	drop->job = job;
+	drop->left = pager->windows_by_id.n;
 	drop->wanted = (job->job.value + PAGE_BYTES - 1) >> PAGE_SHIFT;
 	pager->n_ops++;
 	op_again(&drop->op);

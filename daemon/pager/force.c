@@ -121,7 +121,7 @@ static struct view *take_view(struct pager *pager, const struct job *job, uint64
 	struct window *window;
 
 	pthread_mutex_lock(&pager->tables);
-	window = idtable_get(&pager->windows_by_id, job->job.window);
+	window = window_get(pager, job->job.window);
 	if (window && window_pages(window, job->job.start, job->job.end, ret_first, ret_last)) {
 		view = view_ref(window->view);
 		window_abandon(window, *ret_first, *ret_last);

@@ -11,8 +11,6 @@ noinst_LTLIBRARIES += %D%/libpager.la
 	%D%/fill.c \
 	%D%/force.c \
 	%D%/fork.c \
-	%D%/idmap.c \
-	%D%/idmap.h \
 	%D%/object.c \
 	%D%/ops.c \
 	%D%/pager.c \
@@ -41,4 +39,4 @@ noinst_LTLIBRARIES += %D%/libpager.la
 	%D%/writeback.c \
 	%D%/writer.c \
 	%D%/writer.h
-%C%_libpager_la_LIBADD = daemon/loop/libloop.la
+%C%_libpager_la_LIBADD = daemon/loop/libloop.la util/libutil.la

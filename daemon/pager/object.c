@@ -16,14 +16,16 @@
 int object_open(struct pager *pager, struct pager_job *job)
 {
 	struct object *object;
-	int r;
 
+	if (job->object == 0)
+		return -EINVAL;
+	if (object_get(pager, job->object))
+		return -EEXIST;
 	object = calloc(1, sizeof(*object));
 	if (!object)
 		return -ENOMEM;
 	*object = (struct object){
 		.pager = pager,
-		.id = job->object,
 		.size = job->end,
 		.fd = job->fd,
 		.writable = job->writable,
@@ -34,24 +36,24 @@ int object_open(struct pager *pager, struct pager_job *job)
 	list_init(&object->to_sync);
 	if (object->fd < 0 && job->anonymous)
 		object->fd = memory_new(pager, "mapseal-object", object->size, 0);
-	r = object->fd < 0 ? -EBADF : idtable_put(&pager->objects_by_id, object->id, object);
-	if (r < 0) {
-		if (object->fd != job->fd)
-			fd_close(object->fd);
+	if (object->fd < 0) {
+		int r = job->anonymous ? object->fd : -EBADF;
+
 		free(object);
 		return r;
 	}
+	idmap_insert(&pager->objects, &object->node, job->object);
 	job->fd = -1;
 	return 0;
 }
 
 int object_close(struct pager *pager, uint64_t id)
 {
-	struct object *object = idtable_get(&pager->objects_by_id, id);
+	struct object *object = object_get(pager, id);
 
 	if (!object)
 		return -EINVAL;
-	idtable_remove(&pager->objects_by_id, id);
+	idmap_remove(&pager->objects, &object->node);
 	object->closed = true;
 	if (object->users == 0) {
 		fd_close(object->fd);
@@ -62,7 +64,7 @@ int object_close(struct pager *pager, uint64_t id)
 
 int object_resized(struct pager *pager, uint64_t id, uint64_t size)
 {
-	struct object *object = idtable_get(&pager->objects_by_id, id);
+	struct object *object = object_get(pager, id);
 
 	if (!object)
 		return -EINVAL;

@@ -53,9 +53,9 @@ static void release(struct pager *pager)
 	}
 	fill_deinit(pager);
 	writer_deinit(pager);
-	idtable_deinit(&pager->spaces_by_id);
-	idtable_deinit(&pager->objects_by_id);
-	idtable_deinit(&pager->windows_by_id);
+	idmap_deinit(&pager->spaces_by_id);
+	idmap_deinit(&pager->objects);
+	idmap_deinit(&pager->windows_by_id);
 	queue_deinit(&pager->jobs);
 	queue_deinit(&pager->events);
 	queue_deinit(&pager->forces);
@@ -108,6 +108,7 @@ int pager_new(const struct pager_config *config, struct pager **ret)
 	pthread_mutex_init(&pager->registry, NULL);
 	list_init(&pager->spaces);
 	list_init(&pager->children);
+	list_init(&pager->windows);
 	list_init(&pager->ready);
 	list_init(&pager->attaching);
 	list_init(&pager->attach_line);
@@ -239,7 +240,7 @@ uint64_t pager_dirty_in(const struct pager *pager, uint64_t id, uint64_t start, 
 	uint64_t bytes, first, last;
 
 	pthread_mutex_lock(tables);
-	window = idtable_get(&pager->windows_by_id, id);
+	window = window_get(pager, id);
 	if (window && window_pages(window, start, end, &first, &last))
 		view = view_ref(window->view);
 	pthread_mutex_unlock(tables);

@@ -69,7 +69,6 @@ int space_new(struct pager *pager, uint64_t id, int uffd, int maps, struct space
 
 	if (!space)
 		return -ENOMEM;
-	space->id = id;
 	space->pager = pager;
 	space->uffd = uffd;
 	space->maps = maps;
@@ -81,16 +80,13 @@ int space_new(struct pager *pager, uint64_t id, int uffd, int maps, struct space
 	space->poll = (struct loop_poll){ .fd = uffd, .fn = polled };
 	space->lost_notice = calloc(1, sizeof(*space->lost_notice));
 	r = space->lost_notice ? loop_poll_start(pager->loop, &space->poll, EPOLLIN) : -ENOMEM;
-	if (r == 0 && id) {
-		r = idtable_put(&pager->spaces_by_id, id, space);
-		if (r < 0)
-			loop_poll_stop(&space->poll);
-	}
 	if (r < 0) {
 		free(space->lost_notice);
 		free(space);
 		return r;
 	}
+	if (id)
+		idmap_insert(&pager->spaces_by_id, &space->node, id);
 	list_append(id ? &pager->spaces : &pager->children, &space->link);
 	space_ready(space);
 	*ret = space;
@@ -132,12 +128,12 @@ void space_lost(struct space *space)
 		return;
 	space->lost = true;
 	space->n_deferred = 0;
-	if (!space->id || space->closed)
+	if (!space->node.id || space->closed)
 		return;
 	space->lost_notice = NULL;
 	notice->event = (struct pager_event){
 		.type = PAGER_EVENT_SPACE_LOST,
-		.space = space->id,
+		.space = space->node.id,
 		.fd = -1,
 		.quarantine_fd = -1,
 	};
@@ -149,7 +145,7 @@ void space_close(struct space *space)
 	struct pager *pager = space->pager;
 
 	space->closed = true;
-	idtable_remove(&pager->spaces_by_id, space->id);
+	idmap_remove(&pager->spaces_by_id, &space->node);
 	while (!list_empty(&space->windows))
 		window_close(list_entry(list_first(&space->windows), struct window, space_link));
 	/* whoever waits in munmap or fork goes on */
@@ -169,7 +165,7 @@ void space_look(struct space *space)
 {
 	if (!space->lost && uffd_alive(space->uffd) == UFFD_LOST)
 		space_lost(space);
-	if (space->lost && !space->id) {
+	if (space->lost && !space->node.id) {
 		if (space->parent)
 			space->parent->n_children--;
 		space_unuse(space);

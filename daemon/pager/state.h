@@ -20,12 +20,12 @@
 
 #include "daemon/loop/loop.h"
 #include "daemon/pager/bitmap.h"
-#include "daemon/pager/idmap.h"
 #include "daemon/pager/pager.h"
 #include "daemon/pager/queue.h"
 #include "daemon/pager/segments.h"
 #include "daemon/pager/uffd.h"
 #include "daemon/pager/view.h"
+#include "util/idmap.h"
 #include "util/list.h"
 
 #define MESSAGES_AT_ONCE 128 /* of one space in one turn */
@@ -62,8 +62,9 @@ uint64_t ops_deadline(const struct pager *pager);
 /* ---- objects ----------------------------------------------------------------------------- */
 
 struct object {
+	struct idmap_node node;
 	struct pager *pager;
-	uint64_t id, size;
+	uint64_t size;
 	int fd;
 	bool writable, anonymous;
 	bool closed;	    /* goes with its last view */
@@ -82,7 +83,7 @@ struct deferred {
 };
 
 struct space {
-	uint64_t id; /* 0: of a child */
+	struct idmap_node node; /* id 0: of a child, not in the table */
 	struct pager *pager;
 	int uffd;
 	int maps;    /* procmap; -1: of a child */
@@ -106,7 +107,8 @@ struct space {
 /* ---- windows ----------------------------------------------------------------------------- */
 
 struct window {
-	uint64_t id;
+	struct idmap_node node;
+	struct list link; /* in pager->windows */
 	struct pager *pager;
 	struct space *space; /* stays for as long as the window is used */
 	struct view *view;
@@ -148,16 +150,17 @@ struct pager {
 	struct loop_poll jobs_poll, proofs_poll;
 	bool jobs_ready, proofs_ready;
 
-	struct idtable spaces_by_id, objects_by_id;
+	struct idmap spaces_by_id, objects;
 	struct list spaces, children, ready;
 	struct list attaching, attach_line; /* see attach.c */
+	struct list windows; /* the head is the next to be asked for clean pages: drop.c */
 	struct list runnable, sleeping;
 	unsigned int n_ops; /* under way, of jobs */
 	uint64_t look_at;   /* when spaces are asked next whether they live */
 
 	/* Windows come and go under this lock, which other threads take to look one up. */
 	pthread_mutex_t tables;
-	struct idtable windows_by_id;
+	struct idmap windows_by_id;
 
 	/* Fences, from pager_submit() to their end: force.c. */
 	pthread_mutex_t registry;
@@ -187,6 +190,13 @@ void job_done(struct pager *pager, struct job *job, int error, uint64_t value);
 
 /* ---- object.c ---------------------------------------------------------------------------- */
 
+static inline struct object *object_get(const struct pager *pager, uint64_t id)
+{
+	struct idmap_node *n = idmap_find(&pager->objects, id);
+
+	return n ? container_of(n, struct object, node) : NULL;
+}
+
 int object_open(struct pager *pager, struct pager_job *job);
 int object_close(struct pager *pager, uint64_t id);
 int object_resized(struct pager *pager, uint64_t id, uint64_t size);
@@ -196,7 +206,7 @@ int object_resized(struct pager *pager, uint64_t id, uint64_t size);
 void window_open(struct pager *pager, struct job *job);
 void window_map(struct pager *pager, struct job *job);
 void window_close(struct window *window);
-struct window *window_get(struct pager *pager, uint64_t id);
+struct window *window_get(const struct pager *pager, uint64_t id);
 void window_unuse(struct window *window);
 
 /* Pages of [start, end) of the object that are in the window; false if there are none. */
@@ -223,6 +233,13 @@ void turn_take(struct window *window, struct turn *turn,
 void turn_end(struct window *window, struct turn *turn);
 
 /* ---- attach.c, space.c ------------------------------------------------------------------- */
+
+static inline struct space *space_get(const struct pager *pager, uint64_t id)
+{
+	struct idmap_node *n = idmap_find(&pager->spaces_by_id, id);
+
+	return n ? container_of(n, struct space, node) : NULL;
+}
 
 void space_attach(struct pager *pager, struct job *job);
 bool space_unwanted(struct pager *pager, uint64_t id); /* closed while it is being attached */

@@ -56,7 +56,7 @@ static int with_window(struct pager *pager, uint64_t id, void (*fn)(struct windo
 
 static int close_space(struct pager *pager, uint64_t id)
 {
-	struct space *space = idtable_get(&pager->spaces_by_id, id);
+	struct space *space = space_get(pager, id);
 
 	if (space)
 		space_close(space);
@@ -278,6 +278,8 @@ static int set_up(struct pager *pager)
 
 static void tear_down(struct pager *pager)
 {
+	struct idmap_node *n;
+
 	pager->ending = true;
 	list_for_each (pos, &pager->spaces) {
 		struct space *space = list_entry(pos, struct space, link);
@@ -296,13 +298,8 @@ static void tear_down(struct pager *pager)
 		child->users = 1;
 		space_unuse(child);
 	}
-	/* a removal moves later entries into its place */
-	for (size_t i = 0; i < pager->objects_by_id.room;) {
-		if (pager->objects_by_id.slots[i].id)
-			object_close(pager, pager->objects_by_id.slots[i].id);
-		else
-			i++;
-	}
+	while ((n = idmap_any(&pager->objects)))
+		object_close(pager, n->id);
 	pager->loop = loop_free(pager->loop);
 }
 

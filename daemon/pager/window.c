@@ -16,9 +16,11 @@
 #include "daemon/pager/state.h"
 #include "util/cleanup.h"
 
-struct window *window_get(struct pager *pager, uint64_t id)
+struct window *window_get(const struct pager *pager, uint64_t id)
 {
-	return idtable_get(&pager->windows_by_id, id);
+	struct idmap_node *n = idmap_find(&pager->windows_by_id, id);
+
+	return n ? container_of(n, struct window, node) : NULL;
 }
 
 static void window_destroy(struct window *window)
@@ -40,8 +42,8 @@ void window_unuse(struct window *window)
 
 static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd)
 {
-	struct space *space = idtable_get(&pager->spaces_by_id, job->space);
-	struct object *object = idtable_get(&pager->objects_by_id, job->object);
+	struct space *space = space_get(pager, job->space);
+	struct object *object = object_get(pager, job->object);
 	struct window *window;
 	uint64_t end, words;
 	int r;
@@ -55,7 +57,7 @@ static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd
 	end = job->end < object->size ? job->end : object->size;
 	if (job->start % PAGE_BYTES || job->start >= end)
 		return -EINVAL;
-	if (idtable_get(&pager->windows_by_id, job->window))
+	if (window_get(pager, job->window))
 		return -EEXIST;
 	window = calloc(1, sizeof(*window));
 	if (!window)
@@ -78,7 +80,6 @@ static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd
 	window->dead = window->parked + words;
 	window->kept = window->dead + words;
 	window->held = window->kept + words;
-	window->id = job->window;
 	window->pager = pager;
 	window->space = space;
 	window->pinnable = job->pinnable && job->write;
@@ -86,17 +87,13 @@ static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd
 	window->next_page = UINT64_MAX;
 	list_init(&window->segments);
 	list_init(&window->line);
+	list_init(&window->link);
 	list_init(&window->view_link);
 	list_init(&window->space_link);
 	pthread_mutex_lock(&pager->tables);
-	r = idtable_put(&pager->windows_by_id, window->id, window);
+	idmap_insert(&pager->windows_by_id, &window->node, job->window);
 	pthread_mutex_unlock(&pager->tables);
-	if (r < 0) {
-		*ret_fd = fd_close(*ret_fd);
-		view_unuse(window->view);
-		window_destroy(window);
-		return r;
-	}
+	list_append(&pager->windows, &window->link);
 	pthread_mutex_lock(&window->view->lock);
 	bitmap_set(window->held, 0, window->view->pages);
 	list_append(&window->view->windows, &window->view_link);
@@ -194,11 +191,12 @@ void window_close(struct window *window)
 
 	window->closed = true;
 	pthread_mutex_lock(&pager->tables);
-	idtable_remove(&pager->windows_by_id, window->id);
+	idmap_remove(&pager->windows_by_id, &window->node);
 	pthread_mutex_unlock(&pager->tables);
 	bitmap_set(window->blocked, 0, view->pages);
 	bitmap_set(window->dead, 0, view->pages);
 	fill_forget(window);
+	list_unlink(&window->link);
 	list_unlink(&window->space_link);
 	pthread_mutex_lock(&view->lock);
 	list_unlink(&window->view_link);

@@ -24,12 +24,12 @@
 #include <sys/types.h>
 
 #include "daemon/core/core.h"
-#include "daemon/core/idmap.h"
 #include "daemon/direct/direct.h"
 #include "daemon/pager/pager.h"
 #include "daemon/session/listener.h"
 #include "daemon/session/quota.h"
 #include "daemon/session/session.h"
+#include "util/idmap.h"
 #include "util/list.h"
 
 #define INODE_BUCKETS 1024

@@ -42,6 +42,7 @@ fresh "$tmp/base"
 for c in "$tmp"/base/daemon/core/*.c; do
 	compile "$c" "${c%.c}.o" "$tmp/base"
 done
+compile "$top_srcdir/util/idmap.c" "$tmp/simulation/idmap.o" "$tmp/base"
 for c in "$here"/*.c; do
 	compile "$c" "$tmp/simulation/$(basename "$c" .c).o" "$tmp/base"
 done

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Sequence numbers, tokens, and the two tables that carry no policy: heap and id map. */
+/* Sequence numbers, tokens, and the heap of timers. */
 
-#include "daemon/core/idmap.h"
 #include "daemon/core/seq.h"
 #include "daemon/core/timer.h"
 #include "daemon/core/token.h"
@@ -90,36 +89,6 @@ START_TEST(heap_is_ordered_by_key_then_tie)
 }
 END_TEST
 
-START_TEST(idmap_finds_what_is_in_it)
-{
-	struct idmap map = { 0 };
-	struct idmap_node *nodes = calloc(5000, sizeof(*nodes));
-
-	ck_assert_ptr_null(idmap_find(&map, 1));
-	ck_assert_ptr_null(idmap_any(&map));
-	for (size_t i = 0; i < 5000; i++)
-		idmap_insert(&map, &nodes[i], i * i + 1);
-	for (size_t i = 0; i < 5000; i += 2)
-		idmap_remove(&map, &nodes[i]);
-	for (size_t i = 0; i < 5000; i++)
-		ck_assert_ptr_eq(idmap_find(&map, i * i + 1), i % 2 ? &nodes[i] : NULL);
-	ck_assert_uint_eq(map.n, 2500);
-	/* At most two pointers of the table for a node. */
-	ck_assert_uint_le(map.size, 2 * 5000);
-	while (map.n > 10)
-		idmap_remove(&map, idmap_any(&map));
-	/* Before where idmap_any() has come to, and beyond. */
-	for (size_t i = 0; i < 100; i += 2)
-		idmap_insert(&map, &nodes[i], i);
-	for (size_t left = 60; left > 0; left--)
-		idmap_remove(&map, idmap_any(&map));
-	ck_assert_uint_eq(map.n, 0);
-	ck_assert_ptr_null(idmap_any(&map));
-	idmap_deinit(&map);
-	free(nodes);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("seq");
@@ -131,6 +100,5 @@ int main(void)
 	tcase_add_test(tc, next_is_newer);
 	tcase_add_test(tc, tokens_differ_and_hang_on_the_seed);
 	tcase_add_test(tc, heap_is_ordered_by_key_then_tie);
-	tcase_add_test(tc, idmap_finds_what_is_in_it);
 	return core_run(s);
 }

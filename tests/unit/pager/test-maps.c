@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The pure parts: bitmaps, ids, segments; each against a slow and obvious model. */
+/* The pure parts: bitmaps, segments; each against a slow and obvious model. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "daemon/pager/bitmap.h"
-#include "daemon/pager/idmap.h"
 #include "daemon/pager/procmap.h"
 #include "daemon/pager/segments.h"
 #include "rig.h"
@@ -68,40 +67,6 @@ static void bitmaps(void)
 			break;
 		}
 	}
-}
-
-static void ids(void)
-{
-	enum { IDS = 500 };
-	static char values[IDS];
-	bool model[IDS] = { false };
-	struct idtable map = { 0 };
-	size_t n = 0;
-
-	check(!idtable_get(&map, 1));
-	idtable_remove(&map, 1);
-	check_is(idtable_put(&map, 0, values), -EINVAL);
-	for (int i = 0; i < 50000; i++) {
-		/* numbers far apart collide as well as neighbours */
-		uint64_t k = dice(IDS), id = k % 2 ? k + 1 : (k + 1) << 32 | 7;
-
-		switch (dice(3)) {
-		case 0:
-			check_is(idtable_put(&map, id, &values[k]), model[k] ? -EEXIST : 0);
-			n += !model[k];
-			model[k] = true;
-			break;
-		case 1:
-			idtable_remove(&map, id);
-			n -= model[k];
-			model[k] = false;
-			break;
-		default:
-			check(idtable_get(&map, id) == (model[k] ? &values[k] : NULL));
-		}
-		check_is(map.n, n);
-	}
-	idtable_deinit(&map);
 }
 
 static void segment_map(void)
@@ -194,7 +159,6 @@ static void process_map(void)
 int main(void)
 {
 	bitmaps();
-	ids();
 	segment_map();
 	process_map();
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* From an id to what carries it: a hash table of embedded nodes. */
+/* From an id to what carries it: a hash table of embedded nodes. An id may be there once. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -9,11 +9,11 @@
  * holds anything. The order of nodes is nobody's business: whoever needs an order keeps a list.
  */
 
-#include "daemon/core/idmap.h"
+#include "util/idmap.h"
 
 #include <stdlib.h>
 
-/* Ids are counted up by the core or drawn at random; the product spreads both over the top bits. */
+/* Ids are counted up or drawn at random; the product spreads both over the top bits. */
 static size_t place(uint64_t id, size_t size)
 {
 	return (size_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (size - 1);
