@@ -88,16 +88,12 @@ void core_entry_detach(struct core *core, struct entry *entry)
 	core_recall_settle(core, seal, true);
 }
 
-void core_account_fill(const struct core *core, const struct request *request,
+void core_account_line(const struct core *core, const struct entry *entry,
 		       struct core_account_entry *ret)
 {
-	for (size_t i = 0; i < request->n_entries; i++) {
-		const struct entry *entry = request->entries[i];
-
-		ret[i] = entry->line;
-		if (entry->seal)
-			ret[i].ms = deadline_ms(since(core, entry), core->now);
-	}
+	*ret = entry->line;
+	if (entry->seal)
+		ret->ms = deadline_ms(since(core, entry), core->now);
 }
 
 void core_account_attach(struct core *core, const struct request *request,
@@ -108,7 +104,8 @@ void core_account_attach(struct core *core, const struct request *request,
 	if (request->n_entries == 0)
 		return;
 	account = core_must(calloc(request->n_entries, sizeof(*account)));
-	core_account_fill(core, request, account);
+	for (size_t i = 0; i < request->n_entries; i++)
+		core_account_line(core, request->entries[i], &account[i]);
 	command->account = account;
 	command->n_account = request->n_entries;
 }

@@ -173,12 +173,12 @@ static void go_on(struct core *core, struct request *r)
 }
 
 /* A parked seal that can't be granted again without an offence has to end. */
-static void deny(struct core *core, struct request *r, const struct obstacle *obstacle)
+void core_admit_deny(struct core *core, struct request *r, int error, struct seal *in_the_way)
 {
 	struct seal *seal = r->parked;
 
 	if (r->type != REQUEST_PARKED) {
-		core_request_refuse_by(core, r, obstacle->error, obstacle->seal, NULL);
+		core_request_refuse_by(core, r, error, in_the_way, NULL);
 		return;
 	}
 	core_emit_seal(core, CORE_CMD_REVOKED, seal)->cause = CORE_CAUSE_REVOKE;
@@ -221,7 +221,7 @@ static void look(struct core *core, struct request *r, struct obstacle *obstacle
 		obstacle = &mine;
 		scan(core, r, obstacle);
 		if (obstacle->error) {
-			deny(core, r, obstacle);
+			core_admit_deny(core, r, obstacle->error, obstacle->seal);
 			return;
 		}
 	}

@@ -102,7 +102,9 @@ struct recall {
 struct job {
 	struct idmap_node node;
 	struct timer timer; /* FENCE: when to force it; RETURN: when to revoke instead */
-	struct seal *seal;  /* FENCE; NULL once a later fence overtook it */
+	struct seal *seal;  /* FENCE; NULL once a later fence overtook it, and then: */
+	uint64_t was_seal, was_holder, was_object;
+	uid_t was_uid;
 	struct entry *entry; /* FLUSH */
 	enum core_cause cause;
 	enum core_result result; /* what the account says when it is done */
@@ -292,7 +294,7 @@ struct entry *core_entry_new(struct core *core, struct request *request, struct 
 void core_entry_over(struct core *core, struct entry *entry, enum core_result result,
 		     enum core_fence fence, uint64_t quarantined);
 void core_entry_detach(struct core *core, struct entry *entry);
-void core_account_fill(const struct core *core, const struct request *request,
+void core_account_line(const struct core *core, const struct entry *entry,
 		       struct core_account_entry *ret);
 void core_account_attach(struct core *core, const struct request *request,
 			 struct core_command *command);
@@ -322,6 +324,7 @@ bool core_request_needs(const struct request *request, const struct seal *seal);
 /* admit.c: who may go on. */
 void core_admit_arrival(struct core *core, struct request *request);
 void core_admit_run(struct core *core);
+void core_admit_deny(struct core *core, struct request *request, int error, struct seal *in_the_way);
 void core_admit_park(struct core *core, struct seal *seal, uint64_t order);
 
 /* break.c */

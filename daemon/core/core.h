@@ -305,7 +305,8 @@ enum core_command_type {
 	CORE_CMD_BREAK_OVER,  /* the hold ended (end, expiry, withdrawal, holder gone) */
 	CORE_CMD_AVAIL,	      /* WANT_AVAIL: the range of this request would be granted now */
 	CORE_CMD_QUARANTINED, /* bytes of a seal are kept: job tells the mechanism which */
-	CORE_CMD_FORGIVEN,    /* job of a dead fence whose result nobody waits for */
+	CORE_CMD_FORGIVEN,    /* job of a fence that another one overtook: nothing follows from its result,
+				 but for QUARANTINED, if bytes were kept */
 };
 
 struct core_command {
@@ -365,12 +366,18 @@ struct core_request_view {
 	enum core_scope scope;
 	bool is_break, held;
 	uint64_t since, until; /* until: the hold's end, or the caller's time-out; CORE_NEVER */
-	const struct core_account_entry *account; /* so far: who is blocking it */
 	size_t n_account;
 };
 
+bool core_request_show(const struct core *core, uint64_t request, struct core_request_view *ret);
+
+/* All of them, oldest first. @fn returns false to stop. */
 void core_request_each(const struct core *core,
 		       bool (*fn)(const struct core_request_view *request, void *data), void *data);
+
+/* The account of such a request so far: who is blocking it. */
+void core_request_account(const struct core *core, uint64_t request,
+			  void (*fn)(const struct core_account_entry *line, void *data), void *data);
 
 struct core_stats {
 	uint64_t holders, objects, seals, requests;	/* now */

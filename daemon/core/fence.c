@@ -6,7 +6,8 @@
  * A return may fail and then nothing has changed; every other fence ends the promise for good, and
  * what could not be written is quarantined. So a seal has at most one job, and a fence of the whole
  * overtakes a return that is still out: the mechanism hears of the new job, and the late result of
- * the old one is forgiven. The range stays occupied until the last word on it.
+ * the old one is forgiven; only what it kept is told. The range stays occupied until the last word on
+ * it.
  *
  * What is forced is kept apart and not written, so nothing is forced for nobody. A fence that a recall
  * began is, once, when it takes longer than fence_ms. That of a dead holder's seal takes as long as the
@@ -124,15 +125,26 @@ static struct core_command *begin(struct core *core, struct seal *seal, struct j
 	return command;
 }
 
+/* Its result may come when there is no seal any more that it was about. */
+static void overtake(struct core *core, struct job *job)
+{
+	const struct seal *seal = job->seal;
+
+	job->was_seal = seal->node.id;
+	job->was_holder = seal->holder->node.id;
+	job->was_object = seal->object->node.id;
+	job->was_uid = seal->holder->info.uid;
+	job->seal = NULL;
+	core_timer_stop(core, &job->timer);
+}
+
 void core_fence_whole(struct core *core, struct seal *seal, enum core_cause cause,
 		      enum core_result result)
 {
 	struct job *job = core_must(job_new(core, cause, seal->range.start, seal->range.end));
 
-	if (seal->job) {
-		seal->job->seal = NULL;
-		core_timer_stop(core, &seal->job->timer);
-	}
+	if (seal->job)
+		overtake(core, seal->job);
 	if (seal->recall) {
 		core_timer_stop(core, &seal->recall->timer);
 		seal->recall->deferred = false;
@@ -303,30 +315,46 @@ static void return_done(struct core *core, struct seal *seal, const struct core_
 	}
 }
 
+static void tell_quarantined(struct core *core, const struct job *job,
+			     const struct core_fence_result *result)
+{
+	struct core_command *command;
+
+	if (job->seal) {
+		command = core_emit_seal(core, CORE_CMD_QUARANTINED, job->seal);
+	} else {
+		command = core_emit(core, CORE_CMD_QUARANTINED);
+		command->seal = job->was_seal;
+		command->holder = job->was_holder;
+		command->object = job->was_object;
+		command->uid = job->was_uid;
+	}
+	command->job = job->node.id;
+	command->start = job->start;
+	command->end = job->end;
+	command->quarantined = result->quarantined;
+	command->quarantine_errno = result->quarantine_errno;
+	core->stats.quarantines++;
+}
+
 void core_fenced(struct core *core, const struct core_fence_result *result, uint64_t now)
 {
 	struct idmap_node *n = idmap_find(&core->jobs, result->job);
 	struct job *job = n ? container_of(n, struct job, node) : NULL;
-	struct core_command *command;
 	struct seal *seal;
 
 	core->now = now;
 	if (!job || job->entry)
 		return;
 	seal = job->seal;
+	if (result->quarantined > 0)
+		tell_quarantined(core, job, result);
 	if (!seal) {
 		core_emit(core, CORE_CMD_FORGIVEN)->job = job->node.id;
 		core_job_free(core, job);
 		return;
 	}
 	core_timer_stop(core, &job->timer);
-	if (result->quarantined > 0) {
-		core->stats.quarantines++;
-		command = core_emit_seal(core, CORE_CMD_QUARANTINED, seal);
-		command->job = job->node.id;
-		command->quarantined = result->quarantined;
-		command->quarantine_errno = result->quarantine_errno;
-	}
 	if (job->cause != CORE_CAUSE_RETURN)
 		whole_done(core, seal, result);
 	else if (result->error)

@@ -3,9 +3,6 @@
 /* Questions that change nothing: seals, requests, figures, names. */
 
 #include "daemon/core/core-internal.h"
-#include "util/cleanup.h"
-
-#include <stdlib.h>
 
 bool core_seal_find(const struct core *core, uint64_t id, struct core_seal_view *ret)
 {
@@ -47,37 +44,60 @@ void core_seal_each(const struct core *core, uint64_t id, uint64_t start, uint64
 			return;
 }
 
+static void show(const struct request *r, struct core_request_view *ret)
+{
+	*ret = (struct core_request_view){
+		.id = r->node.id,
+		.holder = r->holder ? r->holder->node.id : 0,
+		.process = r->asker,
+		.object = r->object ? r->object->node.id : 0,
+		.start = r->start,
+		.end = r->end,
+		.want = r->want,
+		.scope = r->scope,
+		.is_break = r->type >= REQUEST_BREAK,
+		.held = r->state == REQUEST_HELD,
+		.since = r->since,
+		.until = r->until,
+		.n_account = r->n_entries,
+	};
+}
+
+bool core_request_show(const struct core *core, uint64_t id, struct core_request_view *ret)
+{
+	const struct request *r = core_request_find(core, id);
+
+	if (!r || !r->in_line)
+		return false;
+	show(r, ret);
+	return true;
+}
+
 void core_request_each(const struct core *core,
 		       bool (*fn)(const struct core_request_view *request, void *data), void *data)
 {
 	list_for_each(i, &core->requests) {
 		const struct request *r = list_entry(i, struct request, link);
-		_cleanup_free_ struct core_account_entry *account = NULL;
-		struct core_request_view view = {
-			.id = r->node.id,
-			.holder = r->holder ? r->holder->node.id : 0,
-			.process = r->asker,
-			.object = r->object ? r->object->node.id : 0,
-			.start = r->start,
-			.end = r->end,
-			.want = r->want,
-			.scope = r->scope,
-			.is_break = r->type >= REQUEST_BREAK,
-			.held = r->state == REQUEST_HELD,
-			.since = r->since,
-			.until = r->until,
-		};
+		struct core_request_view view;
 
 		if (!r->in_line)
 			continue;
-		if (r->n_entries) {
-			account = core_must(calloc(r->n_entries, sizeof(*account)));
-			core_account_fill(core, r, account);
-			view.account = account;
-			view.n_account = r->n_entries;
-		}
+		show(r, &view);
 		if (!fn(&view, data))
 			return;
+	}
+}
+
+void core_request_account(const struct core *core, uint64_t id,
+			  void (*fn)(const struct core_account_entry *line, void *data), void *data)
+{
+	const struct request *r = core_request_find(core, id);
+
+	for (size_t i = 0; r && i < r->n_entries; i++) {
+		struct core_account_entry line;
+
+		core_account_line(core, r->entries[i], &line);
+		fn(&line, data);
 	}
 }
 

@@ -322,8 +322,7 @@ void core_recall_restart(struct core *core, struct seal *seal)
 
 			next = i->next;
 			if (!entry->wants_flush)
-				core_request_refuse_by(core, entry->request, CORE_E_DENIED, seal,
-						       NULL);
+				core_admit_deny(core, entry->request, CORE_E_DENIED, seal);
 		}
 		if (!seal->recall)
 			return;

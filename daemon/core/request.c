@@ -336,7 +336,7 @@ static struct core_command *refuse(struct core *core, struct request *request, i
 void core_request_refuse_by(struct core *core, struct request *request, int error,
 			    struct seal *seal, struct request *by)
 {
-	if (request->type == REQUEST_PARKED || request->type == REQUEST_TRIM) {
+	if (request->type == REQUEST_TRIM) {
 		core_request_leave(core, request);
 		return;
 	}

@@ -377,7 +377,7 @@ static void carry_out(struct supervisor *s, const struct core_command *c)
 		quarantine_confirm(s, c);
 		break;
 	case CORE_CMD_FORGIVEN:
-		break; /* what it kept, if anything, was kept by its own id */
+		break; /* QUARANTINED said what it kept, if anything */
 	}
 }
 

@@ -148,13 +148,17 @@ static void list_seals(struct listing *listing)
 			       CORE_INFINITY, list_seal, listing);
 }
 
-static bool list_break(const struct core_request_view *view, void *data)
+static void list_holder(const struct core_account_entry *line, void *data)
 {
-	struct listing *listing = data;
-	struct supervisor *s = listing->s;
-	struct client *client = listing->client;
-	const struct client *asker = client_find(s, view->holder);
-	const struct object *object = object_find(s, view->object);
+	const struct listing *listing = data;
+
+	break_holder_part(listing->s, listing->client, listing->serial, line);
+}
+
+static void show_break(struct listing *listing, const struct core_request_view *view,
+		       const struct client *asker)
+{
+	const struct object *object = object_find(listing->s, view->object);
 	struct proto_message message = {
 		.type = PROTO_LIST_BREAK,
 		.list_break = {
@@ -173,15 +177,30 @@ static bool list_break(const struct core_request_view *view, void *data)
 		},
 	};
 
-	if (listing->id && listing->id != view->id)
-		return true;
-	if (!visible(s, client, asker ? asker->uid : 0, view->object))
-		return true;
-	session_part(client->session, listing->serial, &message);
-	for (size_t i = 0; i < view->n_account; i++)
-		break_holder_part(s, client, listing->serial, &view->account[i]);
+	session_part(listing->client->session, listing->serial, &message);
+	core_request_account(listing->s->core, view->id, list_holder, listing);
 	listing->n++;
+}
+
+static bool list_break(const struct core_request_view *view, void *data)
+{
+	struct listing *listing = data;
+	const struct client *asker = client_find(listing->s, view->holder);
+
+	if (visible(listing->s, listing->client, asker ? asker->uid : 0, view->object))
+		show_break(listing, view, asker);
 	return true;
+}
+
+static void list_breaks(struct listing *listing)
+{
+	const struct core *core = listing->s->core;
+	struct core_request_view view;
+
+	if (!listing->id)
+		core_request_each(core, list_break, listing);
+	else if (core_request_show(core, listing->id, &view))
+		list_break(&view, listing);
 }
 
 static void list_kept(struct listing *listing, const struct kept *kept)
@@ -237,7 +256,7 @@ void request_list(struct supervisor *s, struct client *client, uint32_t serial,
 		list_seals(&listing);
 		break;
 	case PROTO_LISTING_BREAKS:
-		core_request_each(s->core, list_break, &listing);
+		list_breaks(&listing);
 		break;
 	case PROTO_LISTING_QUARANTINE:
 		list_quarantine(&listing);

@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	%D%/mutations/hold-for-ever.patch \
 	%D%/mutations/hold-longer.patch \
 	%D%/mutations/hurry-never-ends.patch \
+	%D%/mutations/kept-unseen.patch \
 	%D%/mutations/no-minimum-hold.patch \
 	%D%/mutations/no-revocation.patch \
 	%D%/mutations/old-seq-accepted.patch \

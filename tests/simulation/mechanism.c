@@ -25,8 +25,9 @@ static void report_fence(struct world *w, const struct sim_job *job, bool may_fa
 			result.fence = CORE_FENCE_TORN_POSSIBLE;
 		else if (job->discard)
 			result.fence = CORE_FENCE_NONE;
-		if (may_fail && job->cause != CORE_CAUSE_RETURN && !job->discard &&
-		    rng_percent(&w->rng, 10)) {
+		/* A return keeps nothing, unless it was overtaken and told too late. */
+		if (may_fail && (job->cause != CORE_CAUSE_RETURN || !seal || seal->job != job->id) &&
+		    !job->discard && rng_percent(&w->rng, 10)) {
 			result.quarantined = rng_between(&w->rng, 1, 8) * PAGE;
 			result.quarantine_errno = 28;
 		}
@@ -34,6 +35,7 @@ static void report_fence(struct world *w, const struct sim_job *job, bool may_fa
 	world_trace(w, "job %llu, fence of seal %llu: error %d fence %d quarantined %llu",
 		    (unsigned long long)job->id, (unsigned long long)job->seal, result.error,
 		    result.fence, (unsigned long long)result.quarantined);
+	w->tally.quarantines += result.quarantined > 0;
 	if (seal && seal->job == job->id)
 		shadow_fenced(w, seal, job, &result);
 	core_fenced(w->core, &result, w->now);
@@ -65,6 +67,7 @@ void mechanism_done(struct world *w, struct sim_job *job, bool may_fail)
 
 	world_job_gone(w, job);
 	w->reporting = copy.id;
+	w->reported_seal = copy.seal;
 	if (copy.flush)
 		report_flush(w, &copy, may_fail);
 	else

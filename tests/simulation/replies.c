@@ -101,20 +101,27 @@ static void answer_wide(struct world *w, const struct sim_recall *recall, enum c
 struct answered {
 	struct world *w;
 	const struct sim_seal *seal;
+	uint64_t request;
 };
 
-static bool is_answered(const struct core_request_view *view, void *data)
+static void is_answered(const struct core_account_entry *line, void *data)
 {
 	const struct answered *answered = data;
-	const struct sim_seal *seal = answered->seal;
 
-	for (size_t i = 0; i < view->n_account; i++)
-		world_check(answered->w,
-			    view->account[i].seal != seal->id || view->account[i].answer ||
-				view->account[i].result != CORE_RESULT_PENDING ||
-				table_conflict(seal, view->want) != SIM_RECALL,
-			    INV_ACCOUNT, "seal %llu is being returned, and for %llu not answered",
-			    ull(seal->id), ull(view->id));
+	world_check(answered->w,
+		    line->seal != answered->seal->id || line->answer ||
+			line->result != CORE_RESULT_PENDING,
+		    INV_ACCOUNT, "seal %llu is being returned, and for %llu not answered",
+		    ull(line->seal), ull(answered->request));
+}
+
+static bool all_answered(const struct core_request_view *view, void *data)
+{
+	struct answered *answered = data;
+
+	answered->request = view->id;
+	if (table_conflict(answered->seal, view->want) == SIM_RECALL)
+		core_request_account(answered->w->core, view->id, is_answered, answered);
 	return true;
 }
 
@@ -126,8 +133,7 @@ static void return_answers(struct world *w, struct sim_seal *seal)
 		return;
 	if (!seal->answer)
 		shadow_answered(w, seal, CORE_ANSWER_OK, 0);
-	core_request_each(w->core, is_answered,
-			  &(struct answered){.w = w, .seal = seal});
+	core_request_each(w->core, all_answered, &(struct answered){.w = w, .seal = seal});
 }
 
 void action_return(struct world *w, uint64_t holder, uint64_t id, uint32_t seq, uint64_t start,

@@ -201,7 +201,6 @@ void shadow_fenced(struct world *w, struct sim_seal *seal, const struct sim_job 
 		return;
 	}
 	seal->fenced = true;
-	w->tally.quarantines += result->quarantined > 0;
 	shadow_outcome(w, seal->id, job->results);
 	if (job->cause == CORE_CAUSE_PARK && world_holder(w, seal->holder)) {
 		seal->state = SIM_PARKED;

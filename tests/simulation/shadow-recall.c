@@ -17,8 +17,10 @@ static bool asked_now(struct world *w, struct sim_seal *seal, uint64_t request, 
 		    (double)(w->now - seal->granted_at) / (double)MS);
 	shadow_note_asked(w, request, seal->id, wide);
 	seal->answer = 0;
-	if (seal->recalled && seal->unsure && w->now != seal->recalled_at &&
-	    core_seal_find(w->core, seal->id, &view) && view.hard_limit != seal->hard_limit)
+	/* It may have ended and begun anew, even at the same time: then without what it was given. */
+	if (seal->recalled && seal->unsure && core_seal_find(w->core, seal->id, &view) &&
+	    (w->now != seal->recalled_at ? view.hard_limit != seal->hard_limit
+					 : view.deadline != seal->deadline))
 		seal->recalled = false;
 	if (seal->recalled)
 		return false;
@@ -31,20 +33,15 @@ static bool asked_now(struct world *w, struct sim_seal *seal, uint64_t request, 
 }
 
 struct lines {
-	const struct sim_request *request;
 	const struct sim_seal *seal;
 	bool visible, found;
 };
 
-static bool in_lines(const struct core_request_view *view, void *data)
+static void in_lines(const struct core_account_entry *line, void *data)
 {
 	struct lines *lines = data;
 
-	lines->visible |= view->id == lines->request->id;
-	for (size_t i = 0; view->id == lines->request->id && i < view->n_account; i++)
-		lines->found |= view->account[i].seal == lines->seal->id &&
-				view->account[i].result == CORE_RESULT_PENDING;
-	return true;
+	lines->found |= line->seal == lines->seal->id && line->result == CORE_RESULT_PENDING;
 }
 
 static uint64_t fresh_limit(struct world *w, const struct sim_seal *seal)
@@ -54,15 +51,19 @@ static uint64_t fresh_limit(struct world *w, const struct sim_seal *seal)
 
 /* A recall that names no seal goes for those in the request's account, in which have to be all that
  * were there before the request. If that has given up within the same call there is no account to
- * be seen any more: then it may have been all of them, until shadow_settle() has looked. */
+ * be seen any more: then it may have been all of them, until shadow_settle() has looked; *ret_known is
+ * false of those that it need not have heard of. */
 static bool asked_wide(struct world *w, struct sim_seal *seal, const struct sim_request *request,
-		       bool *ret_exact)
+		       bool *ret_exact, bool *ret_known)
 {
-	struct lines lines = {.request = request, .seal = seal};
+	struct lines lines = {.seal = seal};
+	struct core_request_view shown;
 	bool may = seal->state == SIM_HELD && !leaving(seal) && disturbs(w, seal, request);
 	struct core_seal_view view;
 
-	core_request_each(w->core, in_lines, &lines);
+	lines.visible = core_request_show(w->core, request->id, &shown);
+	core_request_account(w->core, request->id, in_lines, &lines);
+	*ret_known = lines.visible || seal->granted_place <= request->place;
 	if (!may)
 		return false;
 	core_seal_find(w->core, seal->id, &view);
@@ -113,11 +114,12 @@ void shadow_on_recall(struct world *w, const struct core_command *c)
 		w->tally.wide_recalls++;
 		for (size_t i = 0; i < w->n_seals; i++) {
 			struct sim_seal *seal = &w->seals[i];
-			bool fresh;
+			bool fresh, known;
 
-			if (seal->holder != holder->id || !asked_wide(w, seal, request, &exact))
+			if (seal->holder != holder->id ||
+			    !asked_wide(w, seal, request, &exact, &known))
 				continue;
-			fresh = asked_now(w, seal, c->request, true);
+			fresh = asked_now(w, seal, known ? c->request : 0, true);
 			seal->recall_start = seal->start;
 			seal->recall_end = seal->end;
 			if (seal->deadline < deadline)

@@ -46,9 +46,10 @@ void shadow_over_no_recall(struct world *w, const struct sim_request *request)
 		if (seal->holder == request->holder &&
 		    (!world_request(w, request->id) || seal->recalled_at >= request->since))
 			continue;
+		/* One that is ready waits no more, though others do; shadow_in_turn() looks at it. */
 		asker = world_request(w, seal->recalled_by);
 		world_check(w,
-			    !asker || !before(asker, request) ||
+			    !asker || asker->held || !before(asker, request) ||
 				!covers(w, asker, request->object, request->start, request->end),
 			    INV_RECALL_BARS,
 			    "%llu is granted over the recall of seal %llu, that %llu waits for",

@@ -98,8 +98,11 @@ static void on_recall_any(struct world *w, const struct core_command *c)
 
 static void on_quarantined(struct world *w, const struct core_command *c)
 {
-	world_check(w, c->job && c->job <= w->last_job && c->quarantined && c->quarantine_errno,
+	world_check(w, c->job && c->job == w->reporting && c->quarantined && c->quarantine_errno,
 		    INV_LIVING, "a quarantine of nothing");
+	world_check(w, c->seal == w->reported_seal, INV_LIVING,
+		    "what was kept of seal %llu is said to be seal %llu's", ull(w->reported_seal),
+		    ull(c->seal));
 }
 
 static const struct {

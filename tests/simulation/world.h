@@ -163,6 +163,7 @@ struct world {
 	uint32_t first_seq;
 	uint64_t next_place, last_seal, last_job, last_request;
 	uint64_t reporting, withdrawing; /* the job, the request of the current call */
+	uint64_t reported_seal;
 	struct core_policy policy;
 	/* the weather of this stretch: how likely what is */
 	unsigned int weight[18];

@@ -100,7 +100,11 @@ struct seen {
 	size_t n, stop;
 	uint64_t ids[16];
 	struct core_request_view last;
-	struct core_account_entry entry;
+};
+
+struct lines {
+	size_t n;
+	struct core_account_entry last;
 };
 
 static bool see_request(const struct core_request_view *r, void *data)
@@ -108,10 +112,16 @@ static bool see_request(const struct core_request_view *r, void *data)
 	struct seen *seen = data;
 
 	seen->last = *r;
-	if (r->n_account)
-		seen->entry = r->account[0];
 	seen->ids[seen->n++] = r->id;
 	return seen->n != seen->stop;
+}
+
+static void see_line(const struct core_account_entry *line, void *data)
+{
+	struct lines *lines = data;
+
+	lines->last = *line;
+	lines->n++;
 }
 
 static bool see_seal(const struct core_seal_view *s, void *data)
@@ -125,6 +135,7 @@ static bool see_seal(const struct core_seal_view *s, void *data)
 START_TEST(who_is_blocking_me_has_an_answer)
 {
 	uint64_t h = holder(), s = seal(holder_of(3), 0, 100, CORE_WRITE), b;
+	struct lines lines = { 0 };
 	struct seen seen = { 0 };
 
 	pass(20);
@@ -138,10 +149,36 @@ START_TEST(who_is_blocking_me_has_an_answer)
 	ck_assert(!seen.last.held);
 	ck_assert_uint_eq(seen.last.since, t.now - 100 * MS);
 	ck_assert_uint_eq(seen.last.until, t.now + 400 * MS);
-	ck_assert_uint_eq(seen.entry.seal, s);
-	ck_assert_uint_eq(seen.entry.process, 3);
-	ck_assert_uint_eq(seen.entry.ms, 100);
-	ck_assert_int_eq(seen.entry.result, CORE_RESULT_PENDING);
+	ck_assert_uint_eq(seen.last.n_account, 1);
+	core_request_account(t.core, b, see_line, &lines);
+	ck_assert_uint_eq(lines.n, 1);
+	ck_assert_uint_eq(lines.last.seal, s);
+	ck_assert_uint_eq(lines.last.process, 3);
+	ck_assert_uint_eq(lines.last.ms, 100);
+	ck_assert_int_eq(lines.last.result, CORE_RESULT_PENDING);
+}
+END_TEST
+
+START_TEST(one_request_can_be_looked_at)
+{
+	uint64_t h = holder(), s = seal(holder(), 0, 100, CORE_WRITE), b, w;
+	struct core_request_view v = { .id = 77 };
+	struct lines lines = { 0 };
+
+	pass(20);
+	b = brk(0, 100);
+	ck_assert(core_request_show(t.core, b, &v));
+	ck_assert_uint_eq(v.id, b);
+	ck_assert(v.is_break);
+	w = ask(h, 0, 100, CORE_READ, .flags = CORE_F_NO_WAIT | CORE_F_WANT_AVAIL);
+	/* What is refused waits for nothing, though it wants to hear. */
+	ck_assert(!core_request_show(t.core, w, &v));
+	ck_assert_uint_eq(v.id, b);
+	give_back(s, 0, 100);
+	ready(b);
+	ck_assert(!core_request_show(t.core, b, &v));
+	core_request_account(t.core, b, see_line, &lines);
+	ck_assert_uint_eq(lines.n, 0);
 }
 END_TEST
 
@@ -279,6 +316,7 @@ int main(void)
 	tcase_add_test(tc, who_joins_sees_the_answer_given);
 	tcase_add_test(tc, account_is_lent_until_the_next_command);
 	tcase_add_test(tc, who_is_blocking_me_has_an_answer);
+	tcase_add_test(tc, one_request_can_be_looked_at);
 	tcase_add_test(tc, holds_and_waiters_are_listed_in_order);
 	tcase_add_test(tc, seals_are_listed_by_start);
 	tcase_add_test(tc, objects_go_when_nothing_is_left);

@@ -256,6 +256,33 @@ START_TEST(partial_return_does_not_hold_up_the_recall)
 }
 END_TEST
 
+START_TEST(failed_return_of_a_hard_seal_denies_those_who_came)
+{
+	uint64_t s, p, b, hold, job, r;
+
+	/* A parked seal finds the place taken, by the right of the token that it was parked for. */
+	p = seal(holder(), 0, 100, CORE_WRITE, .flags = CORE_F_TRANSPARENT);
+	pass(20);
+	hold = brk(0, 200, .hold_ms = 1000);
+	fence(CORE_CAUSE_PARK);
+	b = ready(hold).token;
+	s = seal(holder(), 50, 60, CORE_WRITE, .flags = CORE_F_HARD, .token = b);
+	ck_assert_int_eq(give(s, 50, 60), 0);
+	job = take(CORE_CMD_FENCE).job;
+	forget();
+	ck_assert_int_eq(core_break_end(t.core, 0, hold, b, t.now), 0);
+	none(CORE_CMD_REGRANT);
+	r = ask(holder(), 50, 60, CORE_READ);
+	fence_failed(job, -28);
+	ck_assert_uint_eq(take(CORE_CMD_REVOKED).seal, p);
+	ck_assert_uint_eq(take(CORE_CMD_SEAL_ENDED).seal, p);
+	refused(r, CORE_E_DENIED);
+	ck_assert(!exists(p));
+	ck_assert_int_eq(view(s).state, CORE_SEAL_HELD);
+	ck_assert_uint_eq(stats().requests, 0);
+}
+END_TEST
+
 /* ---- deaths ------------------------------------------------------------------------------ */
 
 /* The job of the fence that a holder's death began. */
@@ -375,6 +402,60 @@ START_TEST(death_while_somebody_waits_is_hurried)
 }
 END_TEST
 
+/* ---- what could not be written ----------------------------------------------------------- */
+
+START_TEST(quarantine_is_told)
+{
+	uint64_t s = seal(holder_of(5), 0, 100, CORE_WRITE), b;
+	struct core_fence_result r = { .fence = CORE_FENCE_FENCED, .quarantined = 8192,
+				       .quarantine_errno = 28 };
+	struct core_command c;
+
+	pass(20);
+	b = brk(0, 100);
+	pass(2000);
+	r.job = take(CORE_CMD_FENCE).job;
+	core_fenced(t.core, &r, t.now);
+	c = take(CORE_CMD_QUARANTINED);
+	ck_assert_uint_eq(c.uid, 1005);
+	ck_assert_uint_eq(c.seal, s);
+	ck_assert_uint_eq(c.object, t.object);
+	ck_assert_uint_eq(c.job, r.job);
+	ck_assert_uint_eq(c.quarantined, 8192);
+	ck_assert_int_eq(c.quarantine_errno, 28);
+	ck_assert_uint_eq(ready(b).account[0].quarantined, 8192);
+	ck_assert_uint_eq(stats().quarantines, 1);
+}
+END_TEST
+
+START_TEST(quarantine_is_told_of_what_was_overtaken)
+{
+	uint64_t h = holder_of(5), s = seal(h, 0, 100, CORE_WRITE);
+	struct core_fence_result r = { .fence = CORE_FENCE_FENCED, .quarantined = 4096,
+				       .quarantine_errno = 5 };
+	struct core_command c;
+
+	ck_assert_int_eq(give(s, 0, 50), 0);
+	r.job = take(CORE_CMD_FENCE).job;
+	core_holder_gone(t.core, h, t.now);
+	fence(CORE_CAUSE_DEATH);
+	take(CORE_CMD_SEAL_ENDED);
+	core_fenced(t.core, &r, t.now);
+	c = take(CORE_CMD_QUARANTINED);
+	ck_assert_uint_eq(c.uid, 1005);
+	ck_assert_uint_eq(c.seal, s);
+	ck_assert_uint_eq(c.holder, h);
+	ck_assert_uint_eq(c.object, t.object);
+	ck_assert_uint_eq(c.job, r.job);
+	ck_assert_uint_eq(c.end, 50);
+	ck_assert_uint_eq(c.quarantined, 4096);
+	ck_assert_int_eq(c.quarantine_errno, 5);
+	take(CORE_CMD_FORGIVEN);
+	none(CORE_CMD_RETURNED);
+	ck_assert_uint_eq(stats().quarantines, 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fence");
@@ -393,11 +474,14 @@ int main(void)
 	tcase_add_test(tc, failed_return_begins_the_wide_recall_that_was_due_meanwhile);
 	tcase_add_test(tc, transparent_return_is_not_parked_halfway);
 	tcase_add_test(tc, partial_return_does_not_hold_up_the_recall);
+	tcase_add_test(tc, failed_return_of_a_hard_seal_denies_those_who_came);
 	tcase_add_test(tc, dead_holders_bytes_have_time);
 	tcase_add_test(tc, dead_holders_bytes_are_hurried_for_who_comes);
 	tcase_add_test(tc, dead_holders_bytes_are_hurried_for_acquires_and_wide_breaks);
 	tcase_add_test(tc, dead_holders_bytes_are_not_hurried_for_readers);
 	tcase_add_test(tc, dead_holders_bytes_have_time_again_when_nobody_waits);
 	tcase_add_test(tc, death_while_somebody_waits_is_hurried);
+	tcase_add_test(tc, quarantine_is_told);
+	tcase_add_test(tc, quarantine_is_told_of_what_was_overtaken);
 	return core_run(s);
 }

@@ -677,30 +677,6 @@ START_TEST(revoke_park_is_granted_again)
 }
 END_TEST
 
-START_TEST(quarantine_is_told)
-{
-	uint64_t s = seal(holder_of(5), 0, 100, CORE_WRITE), b;
-	struct core_fence_result r = { .fence = CORE_FENCE_FENCED, .quarantined = 8192,
-				       .quarantine_errno = 28 };
-	struct core_command c;
-
-	pass(20);
-	b = brk(0, 100);
-	pass(2000);
-	r.job = take(CORE_CMD_FENCE).job;
-	core_fenced(t.core, &r, t.now);
-	c = take(CORE_CMD_QUARANTINED);
-	ck_assert_uint_eq(c.uid, 1005);
-	ck_assert_uint_eq(c.seal, s);
-	ck_assert_uint_eq(c.object, t.object);
-	ck_assert_uint_eq(c.job, r.job);
-	ck_assert_uint_eq(c.quarantined, 8192);
-	ck_assert_int_eq(c.quarantine_errno, 28);
-	ck_assert_uint_eq(ready(b).account[0].quarantined, 8192);
-	ck_assert_uint_eq(stats().quarantines, 1);
-}
-END_TEST
-
 START_TEST(holder_gone_is_fenced)
 {
 	uint64_t h = holder(), s = seal(h, 0, 100, CORE_WRITE), b;
@@ -871,7 +847,6 @@ int main(void)
 	tcase_add_test(tc, recall_lapses_with_its_last_break);
 	tcase_add_test(tc, lapse_before_asking_is_silent);
 	tcase_add_test(tc, revoke_park_is_granted_again);
-	tcase_add_test(tc, quarantine_is_told);
 	tcase_add_test(tc, holder_gone_is_fenced);
 	tcase_add_test(tc, holder_gone_overtakes_return_but_not_revocation);
 	tcase_add_test(tc, parked_seal_of_gone_holder_ends_at_once);
