@@ -43,6 +43,7 @@ system_programs = \
 	%D%/directory-export \
 	%D%/enter-holds-recall \
 	%D%/error-texts \
+	%D%/exec-while-holding \
 	%D%/export-deadlines \
 	%D%/foreign-read \
 	%D%/fork-while-holding \
@@ -77,6 +78,7 @@ system_programs = \
 	%D%/rogue-memory \
 	%D%/rogue-remap \
 	%D%/seal-avail \
+	%D%/size-frozen \
 	%D%/socket-activation \
 	%D%/stress \
 	%D%/supervisor-dies \
@@ -116,6 +118,7 @@ tests_system_direct_revoked_LDADD = %D%/libdirect.la
 tests_system_directory_export_LDADD = %D%/librig.la
 tests_system_enter_holds_recall_LDADD = %D%/librig.la
 tests_system_error_texts_LDADD = %D%/librig.la
+tests_system_exec_while_holding_LDADD = %D%/librig.la
 tests_system_export_deadlines_LDADD = %D%/librig.la
 tests_system_foreign_read_LDADD = %D%/librig.la
 tests_system_fork_while_holding_LDADD = %D%/librig.la
@@ -152,6 +155,7 @@ tests_system_rights_apart_LDADD = %D%/librig.la
 tests_system_rogue_memory_LDADD = %D%/librig.la
 tests_system_rogue_remap_LDADD = %D%/librig.la
 tests_system_seal_avail_LDADD = %D%/librig.la
+tests_system_size_frozen_LDADD = %D%/librig.la
 tests_system_socket_activation_LDADD = %D%/librig.la
 tests_system_stress_LDADD = %D%/librig.la
 tests_system_supervisor_dies_LDADD = %D%/librig.la
