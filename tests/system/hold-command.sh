@@ -50,9 +50,10 @@ wait "$holder" || fail "interrupted: status $?"
 [ "$(seals)" = 0 ] || fail "held after it was interrupted"
 
 # a breaker's patience, with a holder that does nothing
-as_user mapsealctl hold file --mode write >"$dir/held" &
-exec 7<"$dir/held"
-read -r _ <&7
+mkfifo "$dir/silent"
+as_user mapsealctl hold file --mode write >"$dir/silent" &
+exec 8<"$dir/silent"
+read -r _ <&8
 pid=$(mapsealctl --json list | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["holder"]["pid"])')
 kill -STOP "$pid"
 refused 6 'file' mapsealctl break file --wait 50

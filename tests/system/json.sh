@@ -53,3 +53,24 @@ import json, sys
 changes = [json.loads(line)["change"] for line in open(sys.argv[1])]
 wanted = ["recalled", "returned", "ended"]
 assert [c for c in changes if c in wanted] == wanted, changes' "$dir/watch"
+
+# who waits for whom, at any moment: a break in the way of which somebody is who does not answer
+mkfifo "$dir/silent"
+as_user mapsealctl hold file --mode write >"$dir/silent" 2>&1 &
+exec 8<"$dir/silent"
+read -r _ <&8
+pid=$(mapsealctl --json list | query 'print(v[0]["holder"]["pid"])')
+kill -STOP "$pid"
+mapsealctl --json break file:0-8K >"$dir/account" &
+breaker=$!
+until mapsealctl --json list --breaks | query 'sys.exit(not v or v[0]["holders"][0]["result"] != "pending")'; do :; done
+mapsealctl --json list --breaks | query "
+assert len(v) == 1, v
+b = v[0]
+assert (b['object'], b['offset'], b['length'], b['want']) == ('file', 0, 8192, 'layout'), b
+assert (b['type'], b['state'], b['by']['uid']) == ('break', 'waiting', 0), b
+assert len(b['holders']) == 1 and b['holders'][0]['pid'] == $pid, b"
+mapsealctl --json list | query 'assert v[0]["state"] == "recalled" and v[0]["deadline_ms"] > 0, v'
+kill -KILL "$pid"
+wait "$breaker"
+query 'assert v["outcome"] == "granted" and v["holders"][0]["result"] == "gone", v' <"$dir/account"
