@@ -191,6 +191,25 @@ static inline uint64_t break_with(struct core_break b)
 	break_with((struct core_break){                                                            \
 		.start = (s), .end = (e), ##__VA_ARGS__ })
 
+/* A WRITE seal of a new holder on [0, 100), which may be recalled at once; */
+static inline uint64_t held(void)
+{
+	uint64_t id = seal(holder(), 0, 100, CORE_WRITE);
+
+	pass(20);
+	return id;
+}
+
+/* ... and a break of all of it, for which it was. */
+static inline uint64_t recalled(uint64_t *ret_break)
+{
+	uint64_t id = held(), b = brk(0, 100);
+
+	if (ret_break)
+		*ret_break = b;
+	return id;
+}
+
 static inline struct core_command refused_(uint64_t request, int error, int line)
 {
 	struct core_command c = take_(CORE_CMD_REFUSE, "REFUSE", line);

@@ -6,9 +6,14 @@ core_tests = \
 	%D%/test-seq \
 	%D%/test-deadline \
 	%D%/test-recall \
+	%D%/test-answer \
+	%D%/test-return \
 	%D%/test-fence \
+	%D%/test-death \
 	%D%/test-waiters \
+	%D%/test-patience \
 	%D%/test-break \
+	%D%/test-read \
 	%D%/test-scope \
 	%D%/test-deadlock \
 	%D%/test-guard-cycle \
@@ -31,15 +36,30 @@ tests_unit_core_test_deadline_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
 tests_unit_core_test_recall_SOURCES = %D%/core-test.h %D%/test-recall.c
 tests_unit_core_test_recall_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_test_recall_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
+tests_unit_core_test_answer_SOURCES = %D%/core-test.h %D%/test-answer.c
+tests_unit_core_test_answer_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_test_answer_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
+tests_unit_core_test_return_SOURCES = %D%/core-test.h %D%/test-return.c
+tests_unit_core_test_return_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_test_return_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
 tests_unit_core_test_fence_SOURCES = %D%/core-test.h %D%/test-fence.c
 tests_unit_core_test_fence_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_test_fence_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
+tests_unit_core_test_death_SOURCES = %D%/core-test.h %D%/test-death.c
+tests_unit_core_test_death_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_test_death_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
 tests_unit_core_test_waiters_SOURCES = %D%/core-test.h %D%/test-waiters.c
 tests_unit_core_test_waiters_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_test_waiters_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
+tests_unit_core_test_patience_SOURCES = %D%/core-test.h %D%/test-patience.c
+tests_unit_core_test_patience_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_test_patience_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
 tests_unit_core_test_break_SOURCES = %D%/core-test.h %D%/test-break.c
 tests_unit_core_test_break_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_test_break_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
+tests_unit_core_test_read_SOURCES = %D%/core-test.h %D%/test-read.c
+tests_unit_core_test_read_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_test_read_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
 tests_unit_core_test_scope_SOURCES = %D%/core-test.h %D%/test-scope.c
 tests_unit_core_test_scope_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_test_scope_LDADD = daemon/core/libcore.la $(CHECK_LIBS)

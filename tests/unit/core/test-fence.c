@@ -6,10 +6,8 @@
 
 START_TEST(revocation_is_forced_once)
 {
-	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), job;
+	uint64_t s = recalled(NULL), job;
 
-	pass(20);
-	brk(0, 100);
 	pass(2000);
 	job = take(CORE_CMD_FENCE).job;
 	pass(1999);
@@ -29,6 +27,26 @@ END_TEST
 
 /* ---- returns ----------------------------------------------------------------------------- */
 
+START_TEST(revocation_overtakes_return)
+{
+	uint64_t b, s = recalled(&b), old;
+
+	ck_assert_int_eq(give(s, 0, 50), 0);
+	old = take(CORE_CMD_FENCE).job;
+	pass(2000);
+	ck_assert_int_eq(view(s).state, CORE_SEAL_FENCING);
+	ck_assert_int_eq(give(s, 0, 100), CORE_E_STATE);
+	fence_done(old, CORE_FENCE_FENCED);
+	ck_assert_uint_eq(take(CORE_CMD_FORGIVEN).job, old);
+	none(CORE_CMD_RETURNED);
+	none(CORE_CMD_BREAK_READY);
+	ck_assert_uint_eq(view(s).start, 0);
+	fence(CORE_CAUSE_REVOKE);
+	take(CORE_CMD_REVOKED);
+	ready(b);
+}
+END_TEST
+
 START_TEST(return_takes_as_long_as_it_takes)
 {
 	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), job;
@@ -46,10 +64,8 @@ END_TEST
 
 START_TEST(recalled_return_has_what_is_left_of_the_deadline)
 {
-	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), b;
+	uint64_t b, s = recalled(&b);
 
-	pass(20);
-	b = brk(0, 100);
 	pass(1500);
 	ck_assert_int_eq(give(s, 0, 100), 0);
 	ck_assert_int_eq(take(CORE_CMD_FENCE).cause, CORE_CAUSE_RETURN);
@@ -66,11 +82,9 @@ END_TEST
 
 START_TEST(granted_delay_goes_for_the_return_too)
 {
-	uint64_t s = seal(holder(), 0, 100, CORE_WRITE);
+	uint64_t s = recalled(NULL);
 	uint32_t ms;
 
-	pass(20);
-	brk(0, 100);
 	ck_assert_int_eq(answer(s, CORE_ANSWER_DELAY, 60000, &ms), 0);
 	ck_assert_uint_eq(ms, 10000);
 	ck_assert_int_eq(give(s, 0, 100), 0);
@@ -170,10 +184,8 @@ END_TEST
 
 START_TEST(lapsed_recall_leaves_its_return_alone)
 {
-	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), b;
+	uint64_t b, s = recalled(&b);
 
-	pass(20);
-	b = brk(0, 100);
 	ck_assert_int_eq(give(s, 0, 100), 0);
 	take(CORE_CMD_FENCE);
 	ck_assert_int_eq(core_withdraw(t.core, b, t.now), 0);
@@ -181,47 +193,6 @@ START_TEST(lapsed_recall_leaves_its_return_alone)
 	pass(100);
 	b = brk(0, 100);
 	ck_assert_uint_eq(core_next_deadline(t.core), t.now + 2000 * MS);
-}
-END_TEST
-
-START_TEST(failed_return_begins_the_recall_that_was_due_meanwhile)
-{
-	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), b, job;
-	struct core_command c;
-
-	b = brk(0, 100);
-	ck_assert_int_eq(give(s, 0, 100), 0);
-	job = take(CORE_CMD_FENCE).job;
-	pass(500);
-	fence_failed(job, -28);
-	ck_assert_int_eq(take(CORE_CMD_RETURNED).error, -28);
-	c = take(CORE_CMD_RECALL);
-	ck_assert_uint_eq(c.request, b);
-	ck_assert_uint_eq(c.deadline, t.now + 2000 * MS);
-	pass(1999);
-	none(CORE_CMD_FENCE);
-	pass(1);
-	take(CORE_CMD_FENCE);
-}
-END_TEST
-
-START_TEST(failed_return_begins_the_wide_recall_that_was_due_meanwhile)
-{
-	uint64_t s = seal(holder(), 0, 100, CORE_WRITE), b, job;
-	struct core_command c;
-
-	b = brk(0, 0, .scope = CORE_SCOPE_OBJECT);
-	ck_assert_int_eq(give(s, 0, 100), 0);
-	job = take(CORE_CMD_FENCE).job;
-	pass(500);
-	none(CORE_CMD_RECALL);
-	fence_failed(job, -28);
-	c = take(CORE_CMD_RECALL);
-	ck_assert_uint_eq(c.request, b);
-	ck_assert_int_eq(c.scope, CORE_SCOPE_OBJECT);
-	pass(2000);
-	fence(CORE_CAUSE_REVOKE);
-	ready(b);
 }
 END_TEST
 
@@ -253,152 +224,6 @@ START_TEST(partial_return_does_not_hold_up_the_recall)
 	take(CORE_CMD_RECALL);
 	pass(2000);
 	ck_assert_int_eq(take(CORE_CMD_FENCE).cause, CORE_CAUSE_REVOKE);
-}
-END_TEST
-
-START_TEST(failed_return_of_a_hard_seal_denies_those_who_came)
-{
-	uint64_t s, p, b, hold, job, r;
-
-	/* A parked seal finds the place taken, by the right of the token that it was parked for. */
-	p = seal(holder(), 0, 100, CORE_WRITE, .flags = CORE_F_TRANSPARENT);
-	pass(20);
-	hold = brk(0, 200, .hold_ms = 1000);
-	fence(CORE_CAUSE_PARK);
-	b = ready(hold).token;
-	s = seal(holder(), 50, 60, CORE_WRITE, .flags = CORE_F_HARD, .token = b);
-	ck_assert_int_eq(give(s, 50, 60), 0);
-	job = take(CORE_CMD_FENCE).job;
-	forget();
-	ck_assert_int_eq(core_break_end(t.core, 0, hold, b, t.now), 0);
-	none(CORE_CMD_REGRANT);
-	r = ask(holder(), 50, 60, CORE_READ);
-	fence_failed(job, -28);
-	ck_assert_uint_eq(take(CORE_CMD_REVOKED).seal, p);
-	ck_assert_uint_eq(take(CORE_CMD_SEAL_ENDED).seal, p);
-	refused(r, CORE_E_DENIED);
-	ck_assert(!exists(p));
-	ck_assert_int_eq(view(s).state, CORE_SEAL_HELD);
-	ck_assert_uint_eq(stats().requests, 0);
-}
-END_TEST
-
-/* ---- deaths ------------------------------------------------------------------------------ */
-
-/* The job of the fence that a holder's death began. */
-static uint64_t dead(uint64_t start, uint64_t end)
-{
-	uint64_t h = holder();
-	struct core_command c;
-
-	seal(h, start, end, CORE_WRITE);
-	core_holder_gone(t.core, h, t.now);
-	c = take(CORE_CMD_FENCE);
-	ck_assert_int_eq(c.cause, CORE_CAUSE_DEATH);
-	return c.job;
-}
-
-START_TEST(dead_holders_bytes_have_time)
-{
-	uint64_t job = dead(0, 100);
-
-	ck_assert_uint_eq(core_next_deadline(t.core), CORE_NEVER);
-	pass(3600000);
-	none(CORE_CMD_FENCE_FORCE);
-	fence_done(job, CORE_FENCE_FENCED);
-	take(CORE_CMD_SEAL_ENDED);
-}
-END_TEST
-
-START_TEST(dead_holders_bytes_are_hurried_for_who_comes)
-{
-	uint64_t job = dead(0, 100), b;
-
-	pass(60000);
-	brk(100, 200);
-	take(CORE_CMD_BREAK_READY);
-	b = brk(50, 60);
-	pass(1000);
-	brk(0, 10);
-	pass(999);
-	none(CORE_CMD_FENCE_FORCE);
-	pass(1);
-	ck_assert_uint_eq(take(CORE_CMD_FENCE_FORCE).job, job);
-	brk(0, 10);
-	pass(60000);
-	none(CORE_CMD_FENCE_FORCE);
-	fence_done(job, CORE_FENCE_FENCED);
-	ck_assert_int_eq(ready(b).account[0].result, CORE_RESULT_GONE);
-}
-END_TEST
-
-START_TEST(dead_holders_bytes_are_hurried_for_acquires_and_wide_breaks)
-{
-	uint64_t job = dead(0, 100);
-
-	ask(holder(), 0, 10, CORE_READ);
-	pass(2000);
-	ck_assert_uint_eq(take(CORE_CMD_FENCE_FORCE).job, job);
-	fence_done(job, CORE_FENCE_FENCED);
-	take(CORE_CMD_GRANT);
-	job = dead(200, 300);
-	brk(0, 0, .scope = CORE_SCOPE_DEVICE, .device = 7);
-	pass(2000);
-	ck_assert_uint_eq(take(CORE_CMD_FENCE_FORCE).job, job);
-}
-END_TEST
-
-START_TEST(dead_holders_bytes_are_not_hurried_for_readers)
-{
-	uint64_t job = dead(0, 100), r = brk(0, 100, .want = CORE_WANT_FOREIGN_READ), b;
-
-	pass(60000);
-	none(CORE_CMD_FENCE_FORCE);
-	/* A break behind the read hurries both. */
-	b = brk(0, 100);
-	pass(2000);
-	take(CORE_CMD_FENCE_FORCE);
-	fence_done(job, CORE_FENCE_FENCED);
-	ready(r);
-	ready(b);
-}
-END_TEST
-
-START_TEST(dead_holders_bytes_have_time_again_when_nobody_waits)
-{
-	uint64_t b;
-
-	dead(0, 100);
-	b = brk(0, 100);
-	pass(1500);
-	ck_assert_int_eq(core_withdraw(t.core, b, t.now), 0);
-	ck_assert_uint_eq(core_next_deadline(t.core), CORE_NEVER);
-	none(CORE_CMD_LAPSED);
-	pass(100);
-	brk(0, 100);
-	pass(1999);
-	none(CORE_CMD_FENCE_FORCE);
-	pass(1);
-	take(CORE_CMD_FENCE_FORCE);
-}
-END_TEST
-
-START_TEST(death_while_somebody_waits_is_hurried)
-{
-	uint64_t h = holder(), s = seal(h, 0, 100, CORE_WRITE), b, old, job;
-
-	pass(20);
-	b = brk(0, 100);
-	ck_assert_int_eq(give(s, 0, 100), 0);
-	old = take(CORE_CMD_FENCE).job;
-	core_holder_gone(t.core, h, t.now);
-	job = take(CORE_CMD_FENCE).job;
-	fence_failed(old, -5);
-	take(CORE_CMD_FORGIVEN);
-	pass(2000);
-	ck_assert_uint_eq(take(CORE_CMD_FENCE_FORCE).job, job);
-	fence_done(job, CORE_FENCE_FENCED);
-	ready(b);
 }
 END_TEST
 
@@ -462,6 +287,7 @@ int main(void)
 	TCase *tc = core_tests(s);
 
 	tcase_add_test(tc, revocation_is_forced_once);
+	tcase_add_test(tc, revocation_overtakes_return);
 	tcase_add_test(tc, return_takes_as_long_as_it_takes);
 	tcase_add_test(tc, recalled_return_has_what_is_left_of_the_deadline);
 	tcase_add_test(tc, granted_delay_goes_for_the_return_too);
@@ -470,17 +296,8 @@ int main(void)
 	tcase_add_test(tc, return_begun_while_somebody_waits_is_not_forgotten);
 	tcase_add_test(tc, return_is_calm_again_when_nobody_waits);
 	tcase_add_test(tc, lapsed_recall_leaves_its_return_alone);
-	tcase_add_test(tc, failed_return_begins_the_recall_that_was_due_meanwhile);
-	tcase_add_test(tc, failed_return_begins_the_wide_recall_that_was_due_meanwhile);
 	tcase_add_test(tc, transparent_return_is_not_parked_halfway);
 	tcase_add_test(tc, partial_return_does_not_hold_up_the_recall);
-	tcase_add_test(tc, failed_return_of_a_hard_seal_denies_those_who_came);
-	tcase_add_test(tc, dead_holders_bytes_have_time);
-	tcase_add_test(tc, dead_holders_bytes_are_hurried_for_who_comes);
-	tcase_add_test(tc, dead_holders_bytes_are_hurried_for_acquires_and_wide_breaks);
-	tcase_add_test(tc, dead_holders_bytes_are_not_hurried_for_readers);
-	tcase_add_test(tc, dead_holders_bytes_have_time_again_when_nobody_waits);
-	tcase_add_test(tc, death_while_somebody_waits_is_hurried);
 	tcase_add_test(tc, quarantine_is_told);
 	tcase_add_test(tc, quarantine_is_told_of_what_was_overtaken);
 	return core_run(s);
