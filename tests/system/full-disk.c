@@ -3,7 +3,7 @@
 /*
  * A full disk: a commit into a hole of the file is refused with ENOSPC and loses nothing; when a break has to go on
  * the bytes are quarantined: listed, readable by their owner and not by another uid, and the file is left as the
- * breaker finds it.
+ * breaker finds it. mapsealctl puts them where they belong in a copy, and leaves the rest of it alone.
  */
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/system/rig.h"
@@ -53,7 +54,7 @@ static int holder(int channel, void *data)
 
 	must(mapseal_list_quarantine(m, 0, find, &id));
 	expect(id != 0);
-	cue_number(channel, id);
+	cue_number(channel, id); /* by root and by a stranger, meanwhile */
 	cue_wait(channel, "tried");
 	fd = mapseal_quarantine_open(m, id, &offset, &length);
 	must(fd);
@@ -89,6 +90,37 @@ static int stranger(int channel, void *data)
 	return 0;
 }
 
+static int find_offset(const struct mapseal_quarantine_info *info, void *data)
+{
+	*(uint64_t *)data = info->offset;
+	return 0;
+}
+
+/* `quarantine read ID` into an existing file, from where the entry begins. */
+static void read_into_copy(struct rig *rig, struct mapseal *m, uint64_t id)
+{
+	const char *copy = rig_file(rig, "copy", SIZE, 9), *builddir = getenv("top_builddir");
+	int fd = open(copy, O_RDWR | O_CLOEXEC), status;
+	char program[512], number[32];
+	uint64_t offset = 0;
+	pid_t pid;
+
+	must(mapseal_list_quarantine(m, id, find_offset, &offset));
+	expect_eq(lseek(fd, (off_t)offset, SEEK_SET), offset);
+	snprintf(program, sizeof(program), "%s/mapsealctl", builddir ? builddir : ".");
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)id);
+	pid = fork();
+	if (pid == 0) {
+		dup2(fd, STDOUT_FILENO);
+		execl(program, "mapsealctl", "quarantine", "read", number, (char *)NULL);
+		_exit(127);
+	}
+	expect_eq(waitpid(pid, &status, 0), pid);
+	expect_eq(status, 0);
+	close(fd);
+	rig_file_is(copy, SIZE, 9, 65536, 4096, 'q');
+}
+
 int main(void)
 {
 	struct rig *rig = rig_new();
@@ -116,7 +148,7 @@ int main(void)
 	free(zeros);
 
 	rig_start(rig,
-		  "[defaults]\ndeadline-ms = 200\nhard-ms = 1000\n"
+		  "[pager]\ngranule-pages = 1\n[defaults]\ndeadline-ms = 200\nhard-ms = 1000\n"
 		  "[export file]\npath = %s\nread = *\nwrite = *\n",
 		  path);
 	actor = actor_start(holder, NULL);
@@ -133,6 +165,7 @@ int main(void)
 	id = cue_wait_number(actor.channel);
 	other = actor_start_as(RIG_UID - 1, RIG_UID - 1, stranger, &id);
 	actor_join(&other);
+	read_into_copy(rig, m, id);
 	cue(actor.channel, "tried");
 	actor_join(&actor);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
