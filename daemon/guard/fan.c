@@ -3,12 +3,12 @@
 /*
  * fanotify(7): a group that holds opens and accesses before they happen.
  *
- * The descriptors that come with events are blocking ones. To make one is an open, which waits for a
- * lease that somebody has on the file; as non-blocking ones they would fail instead, and the stranger be
- * denied without our being asked. No lease is waited for but our own, and ours are given up within
- * the call that took them: while the supervisor has a file open nobody else can have a lease that an
- * open for reading would break. A signal that comes while it waits denies the stranger too, so the
- * thread that reads events takes none.
+ * The descriptors that come with events are blocking ones. To make one is an open, which waits for
+ * a lease that somebody has on the file; as non-blocking ones they would fail instead, and the
+ * stranger be denied without our being asked. No lease is waited for but our own, and ours are
+ * given up within the call that took them: while the supervisor has a file open nobody else can
+ * have a lease that an open for reading would break. A signal that comes while it waits denies the
+ * stranger too, so the thread that reads events takes none.
  */
 
 #include "daemon/guard/fan.h"

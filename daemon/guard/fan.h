@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * fanotify(7), with what is newer than the oldest headers we build with. Whether the kernel has it is
- * found out by trying.
+ * fanotify(7), with what is newer than the oldest headers we build with. Whether the kernel has it
+ * is found out by trying.
  */
 
 #include <stdbool.h>

@@ -3,12 +3,12 @@
 /*
  * The guard's beginning and end.
  *
- * Both threads have all signals blocked, whatever the program does with its own. What is missing here,
- * fanotify's permission events or the right to use them, is found out once, by trying; whether a
- * file's file system takes part is found out for each file (object.c).
+ * Both threads have all signals blocked, whatever the program does with its own. What is missing
+ * here, fanotify's permission events or the right to use them, is found out once, by trying;
+ * whether a file's file system takes part is found out for each file (object.c).
  *
- * At the end strangers are let go: those that were read by an answer, those that were not by the kernel,
- * when the group is closed. The same happens if this process dies.
+ * At the end strangers are let go: those that were read by an answer, those that were not by the
+ * kernel, when the group is closed. The same happens if this process dies.
  */
 
 #include <errno.h>

@@ -4,25 +4,26 @@
 /*
  * Guards: how the supervisor hears of strangers, programs that have never heard of it.
  *
- * The kernel holds a stranger that is about to do something with a sealed file; GUARD_EVENT_HELD says
- * what, and the stranger sleeps in its system call until guard_answer(). What disturbs no seal is
- * answered on the guard's own thread, from an index of the seals that guard_seal_add() fills, so that
- * it waits neither for the control thread nor for anybody's recall. Who disturbs whom is the core's
- * conflict table; of the rest of the core, of sessions and of the protocol the guard knows nothing.
+ * The kernel holds a stranger that is about to do something with a sealed file; GUARD_EVENT_HELD
+ * says what, and the stranger sleeps in its system call until guard_answer(). What disturbs no seal
+ * is answered on the guard's own thread, from an index of the seals that guard_seal_add() fills, so
+ * that it waits neither for the control thread nor for anybody's recall. Who disturbs whom is the
+ * core's conflict table; of the rest of the core, of sessions and of the protocol the guard knows
+ * nothing.
  *
- *	fanotify     an operation is held by itself, with its range, and can be denied. Linux 6.14, ext4,
- *		     XFS, btrfs. A file that was open before it was armed is not heard of.
- *	lease	     an open, or a truncation by name, is held as a whole and by nobody's name. It cannot be
- *		     denied: any answer lets it go on, and after the kernel's own time-out
- *		     (guard_limit_ms()) it goes on without one. Seals that must deny are weak here.
+ *	fanotify     an operation is held by itself, with its range, and can be denied. Linux
+ *		     6.14, ext4, XFS, btrfs. A file open before it was armed is not heard of.
+ *	lease	     an open, or a truncation by name, is held as a whole and by nobody's name.
+ *		     It can't be denied: any answer lets it go on, and after the kernel's own
+ *		     time (guard_limit_ms()) it goes on without. Seals that deny are weak here.
  *	cooperative  nothing is heard of.
  *
- * What was let go begins then, and may end much later. So each operation that was let go, whether it
- * had disturbed anybody or not, taints the object where it may land, until its end is proved: by its
- * thread, seen outside of that system call, or by a lease, which the kernel grants only if nobody else
- * has the file open. Outsiders, who had it open when it was armed, are a taint like any other, and so
- * is a lease that had to be given up. A seal that is added where a taint disturbs it is told so
- * (GUARD_TAINTED), and GUARD_EVENT_SETTLED follows if and when the last of them ended.
+ * What was let go begins then, and may end much later. So each operation that was let go, whether
+ * it had disturbed anybody or not, taints the object where it may land, until its end is proved: by
+ * its thread, seen outside of that system call, or by a lease, which the kernel grants only if
+ * nobody else has the file open. Outsiders, who had it open when it was armed, are a taint like any
+ * other, and so is a lease that had to be given up. A seal that is added where a taint disturbs it
+ * is told so (GUARD_TAINTED), and GUARD_EVENT_SETTLED follows if and when the last of them ended.
  *
  * Events come out of guard_next() on the control thread, when guard_get_fd() polls readable. All
  * functions here are for that thread, return at once and make no system call that another process
@@ -65,8 +66,8 @@ enum guard_writable_opens {
 /*
  * Begins to listen. @fd is the supervisor's own open description of the file, and its only one: the
  * guard duplicates it. Anything done through it is unseen by the guard; opens by threads of this
- * process are seen and allowed, but at level LEASE they would have to wait for ourselves: there a file
- * is opened once, and never again while it is armed.
+ * process are seen and allowed, but at level LEASE they would have to wait for ourselves: there a
+ * file is opened once, and never again while it is armed.
  *
  * Again for the same object: with another description, before the old one is closed (a read-only
  * one may be replaced like that at level FANOTIFY), or with another policy. Seals stay.
@@ -76,13 +77,14 @@ enum guard_writable_opens {
 int guard_arm(struct guard *guard, uint64_t object, int fd, enum guard_writable_opens opens,
 	      enum guard_level *ret_level);
 
-/* The last seal went: strangers held on its account are let go; their tickets still want an answer. */
+/* The last seal went: strangers held on its account are let go; their tickets still want an
+ * answer. */
 void guard_disarm(struct guard *guard, uint64_t object);
 
 struct guard_state {
 	enum guard_level level;
-	bool weak;	/* somebody may have the file open whom we shall not hear of */
-	uint32_t held;	/* strangers, now */
+	bool weak;     /* somebody may have the file open whom we shall not hear of */
+	uint32_t held; /* strangers, now */
 };
 
 bool guard_state(struct guard *guard, uint64_t object, struct guard_state *ret);
@@ -110,9 +112,9 @@ struct guard_seal {
 
 /*
  * From now on strangers are held for this seal; if it is GUARD_TAINTED, from the moment that makes
- * GUARD_EVENT_SETTLED, or from guard_seal_insist(). Until then they go on, for they may have begun: one
- * operation can make several events, and is not to be held against what waits for its end. A seal that
- * is there already gets the new range and is not looked at for taints again.
+ * GUARD_EVENT_SETTLED, or from guard_seal_insist(). Until then they go on, for they may have begun:
+ * one operation can make several events, and is not to be held against what waits for its end. A
+ * seal that is there already gets the new range and is not looked at for taints again.
  *
  * 0, GUARD_TAINTED, -ENOMEM, -ENOENT (the object is not armed).
  */

@@ -3,16 +3,17 @@
 /*
  * Strangers that are held: from the event to the answer.
  *
- * An event is answered by the number of its descriptor. The descriptor itself is closed as soon as the
- * file was looked at, for it would count as an opener in every lease; what takes its number is a copy
- * of the placeholder, so that no other event gets the same one.
+ * An event is answered by the number of its descriptor. The descriptor itself is closed as soon as
+ * the file was looked at, for it would count as an opener in every lease; what takes its number is
+ * a copy of the placeholder, so that no other event gets the same one.
  *
- * What is let go is in the taint before the answer is written. In between the control thread may have
- * given the range away, a lease may have been proved, or the object be disarmed: all that happens
- * under the lock, and the answer is written under it too.
+ * What is let go is in the taint before the answer is written. In between the control thread may
+ * have given the range away, a lease may have been proved, or the object be disarmed: all that
+ * happens under the lock, and the answer is written under it too.
  *
- * A lease has one break of each kind at a time, and no answer but to give way. A thread that was killed
- * while it was held begins nothing. Its ticket lives on until it is answered, as any other does.
+ * A lease has one break of each kind at a time, and no answer but to give way. A thread that was
+ * killed while it was held begins nothing. Its ticket lives on until it is answered, as any other
+ * does.
  */
 
 #include <errno.h>
@@ -173,9 +174,9 @@ void guard_answer(struct guard *guard, uint64_t ticket, enum guard_verdict verdi
 
 		if (held->object)
 			end(guard, held,
-			    verdict == GUARD_ALLOW	   ? 0 :
-			    verdict == GUARD_DENY_TXTBSY ? ETXTBSY :
-							   EBUSY);
+			    verdict == GUARD_ALLOW	   ? 0
+			    : verdict == GUARD_DENY_TXTBSY ? ETXTBSY
+							   : EBUSY);
 		notice_drop(&held->notice);
 		notice_drop(&held->notice_gone);
 		idmap_remove(&guard->tickets, &held->node);

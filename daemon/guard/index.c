@@ -3,10 +3,10 @@
 /*
  * The index: which seals are there, and whether an operation disturbs one of them.
  *
- * What a seal is disturbed by depends on its kind, mode and pinnability alone, so seals of an object
- * are kept in one tree for each combination, and whole trees are passed by. What is asked for in the
- * others is only whether anything overlaps, never how much: ten thousand holders of one range cost an
- * event no more than one does.
+ * What a seal is disturbed by depends on its kind, mode and pinnability alone, so seals of an
+ * object are kept in one tree for each combination, and whole trees are passed by. What is asked
+ * for in the others is only whether anything overlaps, never how much: ten thousand holders of one
+ * range cost an event no more than one does.
  */
 
 #include "daemon/core/conflict.h"
@@ -27,7 +27,7 @@ static bool class_shares(unsigned int class, enum core_want want)
 
 static bool any(const struct object *object, enum core_want want, uint64_t start, uint64_t end)
 {
-	for (unsigned int class = 0; class < SEAL_CLASSES; class++)
+	for (unsigned int class = 0; class < SEAL_CLASSES; class ++)
 		if (!interval_empty(&object->seals[class]) && !class_shares(class, want) &&
 		    interval_first(&object->seals[class], start, end))
 			return true;

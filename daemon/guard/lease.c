@@ -3,15 +3,17 @@
 /*
  * Kernel leases on an open description of our own.
  *
- * The kernel grants a write lease only while nobody else has the file open, and a read lease only while
- * nobody has it open for writing; who holds an open description in whatever way counts: descriptors,
- * mappings, I/O under way, running it. Our own description counts as well: one that can write never
- * gets a read lease, so what readers are about can then only be told from no readers at all.
+ * The kernel grants a write lease only while nobody else has the file open, and a read lease only
+ * while nobody has it open for writing; who holds an open description in whatever way counts:
+ * descriptors, mappings, I/O under way, running it. Our own description counts as well: one that
+ * can write never gets a read lease, so what readers are about can then only be told from no
+ * readers at all.
  *
- * Whoever breaks a lease is announced by a signal. Signal and receiver are forgotten with the lease,
- * and without them it is SIGIO to the whole process, which kills; so both are set before each lease,
- * also before one that is dropped with the next call. The receiver is one thread, which has the signal
- * blocked, and SIGIO too: that is what the kernel sends when the signal can't be queued.
+ * Whoever breaks a lease is announced by a signal. Signal and receiver are forgotten with the
+ * lease, and without them it is SIGIO to the whole process, which kills; so both are set before
+ * each lease, also before one that is dropped with the next call. The receiver is one thread, which
+ * has the signal blocked, and SIGIO too: that is what the kernel sends when the signal can't be
+ * queued.
  *
  * A lease that is only meant to prove something is dropped at once. A stranger that came in between
  * waits for that long, and leaves a signal that means nothing.

@@ -18,7 +18,7 @@ enum lease {
 /* Looks now, and keeps nothing. */
 enum lease lease_prove(int fd, pid_t thread, int signal);
 
-/* Takes the best there is, and keeps it: a break of it sends @signal to @thread, siginfo names @fd. */
+/* Takes the best there is, and keeps it: a break sends @signal to @thread, siginfo names @fd. */
 enum lease lease_take(int fd, pid_t thread, int signal);
 
 /* Gives up what a break wants: readers alone, if possible. What is left. */

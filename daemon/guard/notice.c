@@ -3,8 +3,8 @@
 /*
  * Events on their way to the control thread.
  *
- * They are embedded in what they tell of, so that telling can't fail. What is freed takes its notice
- * back first. The eventfd is written for the first and read with the last.
+ * They are embedded in what they tell of, so that telling can't fail. What is freed takes its
+ * notice back first. The eventfd is written for the first and read with the last.
  */
 
 #include <stdlib.h>

@@ -3,12 +3,13 @@
 /*
  * Objects: when the guard begins to listen for a file, and when it stops.
  *
- * The lease proves, fanotify polices: the file is marked first, then a lease on our description shows
- * whether anybody has it open whom the mark came too late for. Outsiders are a taint on the whole,
- * and a later lease may show that they are gone. Where there is no fanotify the lease is kept.
+ * The lease proves, fanotify polices: the file is marked first, then a lease on our description
+ * shows whether anybody has it open whom the mark came too late for. Outsiders are a taint on the
+ * whole, and a later lease may show that they are gone. Where there is no fanotify the lease is
+ * kept.
  *
- * An object that is disarmed forgets its taint, as the next lease will find whoever is left. Not so a
- * truncation by name, which needs no open description: while one is under way the object stays,
+ * An object that is disarmed forgets its taint, as the next lease will find whoever is left. Not so
+ * a truncation by name, which needs no open description: while one is under way the object stays,
  * without an id, until it is over or the file is armed again.
  */
 

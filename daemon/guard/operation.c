@@ -4,7 +4,8 @@
  * What a held thread is about to do.
  *
  * The event gives the range, the number of the system call says what becomes of it. Whatever is not
- * understood is the worst that it can be, so a mistake here costs somebody a recall, never a promise.
+ * understood is the worst that it can be, so a mistake here costs somebody a recall, never a
+ * promise.
  *
  * When is a number believed? /proc/TID/syscall shows the register that held it, and that may be:
  * - of another table: a 32-bit call, also one that a 64-bit program makes by int 0x80. So the table
@@ -13,19 +14,21 @@
  *   same in both). Calls that would break this rule (finit_module, readahead) are left out.
  * - of nobody: kernel threads and io_uring's workers have no user stack, and a number that their
  *   creator left. The number is not looked at then.
- * - of a call that the thread is on its way out of, while it does what io_uring had queued for it. Then
- *   the descriptor of that call is usually another file, which is why it is looked at. Only a program
- *   that means to deceive has the same file there, as only such a one lets another thread exchange
- *   descriptors under a held call; and both need the file open for writing.
+ * - of a call that the thread is on its way out of, while it does what io_uring had queued for it.
+ *   Then the descriptor of that call is usually another file, which is why it is looked at. Only a
+ *   program that means to deceive has the same file there, as only such a one lets another thread
+ *   exchange descriptors under a held call; and both need the file open for writing.
  *
- * So everything that may be misread rests on a description that can write. Where it is known that no
- * stranger has one (`writers`; with writable opens held this is so while a seal is in force), an
+ * So everything that may be misread rests on a description that can write. Where it is known that
+ * no stranger has one (`writers`; with writable opens held this is so while a seal is in force), an
  * access is a reading one, whatever the call: all that remains is to truncate by name, whose event
- * is of a page at most, and deduplication, for which the owner of the file needs no such description.
+ * is of a page at most, and deduplication, for which the owner of the file needs no such
+ * description.
  *
- * A write goes to the event's range, or to the end: O_APPEND is looked at after the event was made, and
- * can be set meanwhile. The kernel's position of a read-only description means nothing to an mmap,
- * whose reach mremap and remap_file_pages change without an event: mappings are of the whole file.
+ * A write goes to the event's range, or to the end: O_APPEND is looked at after the event was made,
+ * and can be set meanwhile. The kernel's position of a read-only description means nothing to an
+ * mmap, whose reach mremap and remap_file_pages change without an event: mappings are of the whole
+ * file.
  */
 
 #include "daemon/guard/operation.h"

@@ -49,12 +49,12 @@ struct operation_file {
 struct operation {
 	enum core_want want; /* CORE_WANT_NOTHING: disturbs nobody */
 	uint64_t start, end;
-	bool append;	/* a write that may land at the end of the file as well */
-	bool opens;	/* leaves a description that can write */
-	bool flight;	/* is over when the thread has left this call */
-	bool lasting;	/* is over when nobody has the file open */
-	bool path;	/* needs no open description: a lease says nothing about its flight */
-	bool single;	/* makes one event: the next one of the thread is another operation's */
+	bool append;  /* a write that may land at the end of the file as well */
+	bool opens;   /* leaves a description that can write */
+	bool flight;  /* is over when the thread has left this call */
+	bool lasting; /* is over when nobody has the file open */
+	bool path;    /* needs no open description: a lease says nothing about its flight */
+	bool single;  /* makes one event: the next one of the thread is another operation's */
 	const char *name;
 };
 

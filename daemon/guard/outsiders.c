@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Who has a file open, as far as /proc tells: for messages, never for decisions, which are the lease's.
+ * Who has a file open, as far as /proc tells: for messages, never for decisions, which are the
+ * lease's.
  *
  * Only descriptors are looked at, by what fdinfo says about their inode, and the name of the file:
- * neither asks the file system or waits for a lock that a stranger could keep. Only where both agree is
- * the file itself asked for its device, and that without asking a server. All of a machine's
- * descriptors may be many, so a look stops after a while.
+ * neither asks the file system or waits for a lock that a stranger could keep. Only where both
+ * agree is the file itself asked for its device, and that without asking a server. All of a
+ * machine's descriptors may be many, so a look stops after a while.
  */
 
 #include <dirent.h>

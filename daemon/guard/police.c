@@ -11,13 +11,12 @@
  * It will in a moment, or was killed, so it is left for later while others are served. Only what
  * still has not slept after many tries is taken for the worst that it can be.
  *
- * The queue of events has no limit, so none is lost; should the kernel say so all the same, everything
- * counts as tainted by outsiders.
+ * The queue of events has no limit, so none is lost; should the kernel say so all the same,
+ * everything counts as tainted by outsiders.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +30,7 @@
 #include "util/cleanup.h"
 
 #define AWAKE_AT_ONCE 8
-#define AWAKE_TRIES 250 /* a millisecond each */
+#define AWAKE_TRIES   250 /* a millisecond each */
 
 struct awake { /* a thread that does not sleep yet */
 	struct list link;
@@ -59,23 +58,18 @@ static void allow(struct guard *guard, const struct fan_event *event, uint64_t *
 
 static enum operation_text look_at_call(pid_t tid, struct operation_call *ret)
 {
-	enum operation_text text = OPERATION_TEXT_RUNNING;
+	enum operation_text text;
 	bool gone;
 
 	*ret = (struct operation_call){ 0 };
-	for (int i = 0; i < AWAKE_AT_ONCE; i++) {
-		text = proc_call(tid, ret, &gone);
-		if (text != OPERATION_TEXT_RUNNING)
-			break;
-		sched_yield();
-	}
+	text = proc_call(tid, AWAKE_AT_ONCE, ret, &gone);
 	ret->worker = text == OPERATION_TEXT_CALL && !ret->known && proc_is_worker(tid);
 	return text;
 }
 
 static void decode(const struct fan_event *event, const struct stat *st,
-		   enum guard_writable_opens opens, bool writers,
-		   const struct operation_call *call, struct operation *ret)
+		   enum guard_writable_opens opens, bool writers, const struct operation_call *call,
+		   struct operation *ret)
 {
 	struct operation_file files[OPERATION_FILES] = { { 0 } };
 	struct operation_event what = {
@@ -288,7 +282,8 @@ static void read_events(struct guard *guard, struct list *awake)
 		}
 		/* An error is of one event, which was denied: its file can't be opened, or we have
 		 * no descriptors left. */
-	} while (n > 0 || (n < 0 && errno != EAGAIN && errno != EBADF && !atomic_load(&guard->stop)));
+	} while (n > (ssize_t)sizeof(buffer) / 2 ||
+		 (n < 0 && errno != EAGAIN && errno != EBADF && !atomic_load(&guard->stop)));
 }
 
 void *police_thread(void *data)

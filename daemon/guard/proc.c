@@ -3,15 +3,16 @@
 /*
  * What /proc tells about a thread.
  *
- * Nothing here asks the file behind a descriptor: it may be on a file system whose server is the very
- * stranger that is being looked at, and never answers. fdinfo names the inode without asking; its
- * number alone may be that of another file elsewhere, which then counts as the same.
+ * Nothing here asks the file behind a descriptor: it may be on a file system whose server is the
+ * very stranger that is being looked at, and never answers. fdinfo names the inode without asking;
+ * its number alone may be that of another file elsewhere, which then counts as the same.
  */
 
 #include "daemon/guard/proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,15 +34,28 @@ static ssize_t read_text(const char *path, char *text, size_t size)
 	return n;
 }
 
-enum operation_text proc_call(pid_t tid, struct operation_call *ret, bool *ret_gone)
+enum operation_text proc_call(pid_t tid, int tries, struct operation_call *ret, bool *ret_gone)
 {
-	char path[64], text[256];
-	ssize_t n;
+	enum operation_text result = OPERATION_TEXT_BROKEN;
+	_cleanup_fd_ int fd = -1;
+	char text[256];
 
-	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-	n = tid > 0 ? read_text(path, text, sizeof(text)) : -ESRCH;
-	*ret_gone = tid > 0 && (n == -ENOENT || n == -ESRCH);
-	return n < 0 ? OPERATION_TEXT_BROKEN : operation_parse(text, ret);
+	snprintf(text, sizeof(text), "/proc/%d/syscall", tid);
+	if (tid > 0)
+		fd = open(text, O_RDONLY | O_CLOEXEC);
+	*ret_gone = tid > 0 && fd < 0 && (errno == ENOENT || errno == ESRCH);
+	if (fd < 0)
+		return result;
+	do {
+		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+		*ret_gone = n < 0 && errno == ESRCH;
+		if (n < 0)
+			return OPERATION_TEXT_BROKEN;
+		text[n] = 0;
+		result = operation_parse(text, ret);
+	} while (result == OPERATION_TEXT_RUNNING && --tries > 0 && sched_yield() == 0);
+	return result;
 }
 
 /* The number after "@name:" at the beginning of a line. */

@@ -9,8 +9,9 @@
 
 #include "daemon/guard/operation.h"
 
-/* BROKEN also if the thread is gone, with *ret_gone. */
-enum operation_text proc_call(pid_t tid, struct operation_call *ret, bool *ret_gone);
+/* RUNNING is looked at again, so many times in all. BROKEN also if the thread is gone: *ret_gone.
+ */
+enum operation_text proc_call(pid_t tid, int tries, struct operation_call *ret, bool *ret_gone);
 
 /* Of descriptor @fd of the thread: the same file as inode @ino? */
 struct operation_file proc_file(pid_t tid, int fd, uint64_t ino);

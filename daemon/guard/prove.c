@@ -3,14 +3,15 @@
 /*
  * Is what was let go over?
  *
- * Nobody tells when a description is closed for the last time, or when a thread leaves a system call
- * without having changed anything. So objects for which somebody waits are looked at, after one
- * millisecond, after two, and so on to a second; those that nobody waits for are not. The lists, one for
- * each interval, are each in order of time, so that finding what is due looks at their heads only.
+ * Nobody tells when a description is closed for the last time, or when a thread leaves a system
+ * call without having changed anything. So objects for which somebody waits are looked at, after
+ * one millisecond, after two, and so on to a second; those that nobody waits for are not. The
+ * lists, one for each interval, are each in order of time, so that finding what is due looks at
+ * their heads only.
  *
- * A lease is tried under the lock: it is two calls that wait for nobody. What /proc says about a thread
- * is read without it, since that waits for a lock which the thread's process has while it executes
- * another program; the object is pinned meanwhile, and flights are found again by id.
+ * A lease is tried under the lock: it is two calls that wait for nobody. What /proc says about a
+ * thread is read without it, since that waits for a lock which the thread's process has while it
+ * executes another program; the object is pinned meanwhile, and flights are found again by id.
  */
 
 #include <time.h>
@@ -20,9 +21,9 @@
 #include "daemon/guard/proc.h"
 #include "daemon/guard/state.h"
 
-#define MS UINT64_C(1000000)
+#define MS		UINT64_C(1000000)
 #define FLIGHTS_AT_ONCE 64
-#define FLIGHTS_MANY 256 /* left behind by threads that are gone, or do something else */
+#define FLIGHTS_MANY	256 /* left behind by threads that are gone, or do something else */
 
 static uint64_t now(void)
 {
@@ -78,7 +79,7 @@ static bool is_over(pid_t tid, const struct operation_call *call)
 	struct operation_call now_in;
 	bool gone;
 
-	switch (proc_call(tid, &now_in, &gone)) {
+	switch (proc_call(tid, 1, &now_in, &gone)) {
 	case OPERATION_TEXT_CALL:
 		return !operation_same_call(&now_in, call);
 	case OPERATION_TEXT_OUTSIDE:

@@ -3,13 +3,13 @@
 /*
  * The prover's thread: hears of broken leases, and looks whether what was let go is over.
  *
- * It is the one that the kernel signals about leases: they are directed at this thread, which has every
- * signal blocked and takes them out of a signalfd. It never reads events of fanotify, so that a lease
- * of ours is given up even while the other thread waits for it.
+ * It is the one that the kernel signals about leases: they are directed at this thread, which has
+ * every signal blocked and takes them out of a signalfd. It never reads events of fanotify, so that
+ * a lease of ours is given up even while the other thread waits for it.
  *
  * A signal says which lease; what the break wants, the lease itself says when it is looked at. So a
- * signal too many does no harm, nor one that arrives when the lease has gone. Should there have been no
- * memory for one, the kernel sends SIGIO without a name, and all leases are looked at.
+ * signal too many does no harm, nor one that arrives when the lease has gone. Should there have
+ * been no memory for one, the kernel sends SIGIO without a name, and all leases are looked at.
  */
 
 #include <errno.h>
@@ -104,8 +104,8 @@ void *prover_thread(void *data)
 		next = prove_due(guard);
 		clock_gettime(CLOCK_MONOTONIC, &ts);
 		if (next != UINT64_MAX) {
-			uint64_t at = (uint64_t)ts.tv_sec * UINT64_C(1000000000) +
-				      (uint64_t)ts.tv_nsec;
+			uint64_t at =
+				(uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 
 			next = next > at ? next - at : 0;
 			wait.tv_sec = (time_t)(next / UINT64_C(1000000000));

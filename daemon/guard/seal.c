@@ -3,9 +3,9 @@
 /*
  * Seals, as the index knows them.
  *
- * A seal that nothing disturbs is in the index from the moment that this was seen: under the lock, so
- * that whatever comes later is held for it. One that something may disturb waits outside of the index,
- * and the object is looked at until it can go in.
+ * A seal that nothing disturbs is in the index from the moment that this was seen: under the lock,
+ * so that whatever comes later is held for it. One that something may disturb waits outside of the
+ * index, and the object is looked at until it can go in.
  */
 
 #include <errno.h>

@@ -6,11 +6,11 @@
  *
  *	control thread	 guard.c, object.c, seal.c: what the supervisor calls
  *	police thread	 police.c: reads fanotify's events, lets go what disturbs nobody
- *	prover thread	 prover.c: hears of broken leases; looks whether what was let go is over
+ *	prover thread	 prover.c: hears of broken leases; sees if what was let go is over
  *
  * One lock covers everything below but what says otherwise. It is never held over a call that waits
- * for another process. In particular no lease is held while it is waited for: opening the descriptor of
- * an event would then wait for us.
+ * for another process. In particular no lease is held while it is waited for: opening the
+ * descriptor of an event would then wait for us.
  */
 
 #include <pthread.h>
@@ -26,9 +26,9 @@
 #include "util/idmap.h"
 #include "util/list.h"
 
-#define SEAL_CLASSES 8
+#define SEAL_CLASSES  8
 #define INODE_BUCKETS 1024
-#define PROVE_LEVELS 11 /* 1 ms, doubled, to 1024 ms */
+#define PROVE_LEVELS  11 /* 1 ms, doubled, to 1024 ms */
 
 struct notice { /* an event on its way to the control thread; not linked: none */
 	struct list link;
@@ -45,9 +45,9 @@ struct object {
 	int fd;
 	enum guard_level level;
 	enum guard_writable_opens opens;
-	enum lease lease; /* held now, at level LEASE */
-	bool outsiders;	  /* somebody had it open when it was armed */
-	bool writers;	  /* a stranger may have it open for writing */
+	enum lease lease;			 /* held now, at level LEASE */
+	bool outsiders;				 /* somebody had it open when it was armed */
+	bool writers;				 /* a stranger may have it open for writing */
 	bool broken_by_reader, broken_by_writer; /* level LEASE: breaks that wait for an answer */
 	bool hears_ends;			 /* level FANOTIFY: fan_mark_ends() */
 

@@ -10,8 +10,8 @@
  * thing that they may be doing, however many they are.
  *
  * Nobody having the file open ends flights too, but for those that need no open description: a
- * truncation by name has not even begun to count as an opener when it is let go. Those stay with the
- * file when it is not guarded any more.
+ * truncation by name has not even begun to count as an opener when it is let go. Those stay with
+ * the file when it is not guarded any more.
  *
  * Reads leave nothing. A write leaves what it could do to a hole, since a seal that comes later
  * does not know what was a hole when it began. A write that may append lands from the size on, and
@@ -162,8 +162,8 @@ static bool widen(struct thread *thread, struct taint *taint, const struct opera
 	return false;
 }
 
-static void take_off(struct taint_threads *threads, struct taint *taint,
-		     const struct operation *op, uint64_t append, struct flight *flight, pid_t tid,
+static void take_off(struct taint_threads *threads, struct taint *taint, const struct operation *op,
+		     uint64_t append, struct flight *flight, pid_t tid,
 		     const struct operation_call *call)
 {
 	struct thread *thread = thread_find(threads, tid);
@@ -304,7 +304,8 @@ bool taint_has_path(const struct taint *taint)
 	return false;
 }
 
-static bool disturbs(const struct guard_seal *seal, enum core_want want, uint64_t start, uint64_t end)
+static bool disturbs(const struct guard_seal *seal, enum core_want want, uint64_t start,
+		     uint64_t end)
 {
 	return range_overlap(start, end, seal->start, seal->end) &&
 	       conflict_check(seal->kind, seal->mode, seal->pinnable, want) != CONFLICT_SHARE;

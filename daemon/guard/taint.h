@@ -25,7 +25,7 @@ struct taint { /* of an object */
 struct flight {
 	struct list link;	 /* taint->flights */
 	struct list thread_link; /* those of its thread */
-	struct idmap_node node;	 /* by id, so that it can be looked for after the lock was let go */
+	struct idmap_node node;	 /* by id: to look for it again */
 	struct taint *taint;
 	pid_t tid;
 	struct operation_call call;

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * fanotify and leases, for tests of what the kernel does with them: no code of ours but the constants.
+ * fanotify and leases, for tests of what the kernel does with them: no code of ours but the
+ * constants.
  *
  * The file is beside the test. Where its file system has no accesses to hold, the test is skipped.
  */
@@ -95,9 +96,8 @@ static inline bool fan_quiet(int group)
 
 static inline int fan_say(int group, int number, int denial)
 {
-	struct fanotify_response response = {
-		number, denial ? FAN_DENY | (uint32_t)denial << 24 : FAN_ALLOW
-	};
+	struct fanotify_response response = { number, denial ? FAN_DENY | (uint32_t)denial << 24
+							     : FAN_ALLOW };
 
 	return write(group, &response, sizeof(response)) < 0 ? -errno : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* FAN_MODIFY of a thread comes after all that its write does to the file, and after the event that held
- * it: whoever reads the former knows that the latter is over. */
+/* FAN_MODIFY of a thread comes after all that its write does to the file, and after the event that
+ * held it: whoever reads the former knows that the latter is over. */
 
 #include "fan.h"
 

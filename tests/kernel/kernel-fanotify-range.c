@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Accesses are held before they happen, with their range in whole pages, and a truncation with a count
- * of a page at most; a denial reaches the caller with its errno, but not with any. */
+/* Accesses are held before they happen, with their range in whole pages, and a truncation with a
+ * count of a page at most; a denial reaches the caller with its errno, but not with any. */
 
 #include "fan.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* A worker of an io_uring, and a thread of the kernel, show a system call that is not theirs; their
- * stack pointer and instruction pointer are 0. The worker's status says that it is none of the kernel's. */
+ * stack pointer and instruction pointer are 0. The worker's status says that it is none of the
+ * kernel's. */
 
 #include <liburing.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A write lease is granted only while nobody else has the file open, be it by a mapping; a read lease,
- * to a description that can't write, only while nobody can. O_PATH does not count, nor do copies of our
- * own descriptor. */
+/* A write lease is granted only while nobody else has the file open, be it by a mapping; a read
+ * lease, to a description that can't write, only while nobody can. O_PATH does not count, nor do
+ * copies of our own descriptor. */
 
 #include "fan.h"
 

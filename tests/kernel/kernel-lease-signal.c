@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The signal of a broken lease goes to the one thread that was named, says which descriptor, and both
- * are forgotten with the lease. What the break wants the lease itself says. */
+/* The signal of a broken lease goes to the one thread that was named, says which descriptor, and
+ * both are forgotten with the lease. What the break wants the lease itself says. */
 
 #include <sys/signalfd.h>
 

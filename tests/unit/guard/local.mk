@@ -13,7 +13,8 @@ guard_tests = \
 	%D%/test-operation \
 	%D%/test-outsiders \
 	%D%/test-pass \
-	%D%/test-settle
+	%D%/test-settle \
+	%D%/test-taint
 check_PROGRAMS += $(guard_tests)
 TESTS += $(guard_tests)
 
@@ -28,3 +29,5 @@ TESTS += $(guard_tests)
 %C%_test_compat_LDADD = %D%/librig.la
 %C%_test_lease_LDADD = %D%/librig.la
 %C%_test_outsiders_LDADD = %D%/librig.la
+%C%_test_taint_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_taint_LDADD = daemon/guard/libguard.la daemon/core/libcore.la $(CHECK_LIBS)

@@ -4,9 +4,10 @@
 /*
  * A guard, file systems and strangers for tests: everything is real but the supervisor.
  *
- * The file systems are on loop devices in a mount name space of the test's own, made anew. Strangers
- * are processes of another uid, forked by a process that was forked before the guard had threads.
- * What the machine or the user lacks ends a test with 77, what should not be so with a message.
+ * The file systems are on loop devices in a mount name space of the test's own, made anew.
+ * Strangers are processes of another uid, forked by a process that was forked before the guard had
+ * threads. What the machine or the user lacks ends a test with 77, what should not be so with a
+ * message.
  */
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 
 #include "daemon/guard/guard.h"
 
-#define PAGE 4096ul
+#define PAGE	 4096ul
 #define STRANGER 65534
 
 #define check(condition)                                                                           \
@@ -46,8 +47,8 @@ struct rig {
 	uint64_t object, next_seal;
 };
 
-/* Runs @test on each of @n file systems with a guard and a file of @size bytes of 'a', which is not armed
- * yet. To be called first. */
+/* Runs @test on each of @n file systems with a guard and a file of @size bytes of 'a', which is not
+ * armed yet. To be called first. */
 void rig_run(const char *const *fs, size_t n, enum guard_level strongest, size_t size,
 	     void (*test)(struct rig *rig));
 
@@ -86,7 +87,7 @@ extern void *rig_shared; /* PAGE bytes */
 struct stranger rig_stranger(struct rig *rig, deed_fn deed, uint64_t a, uint64_t b);
 int64_t stranger_end(struct stranger *stranger); /* its result, and it is gone */
 bool stranger_ended(const struct stranger *stranger);
-void stranger_kill(struct stranger *stranger);   /* and it is gone */
+void stranger_kill(struct stranger *stranger); /* and it is gone */
 
 /* In a stranger: tells, and waits to be told. */
 void say(const struct doing *doing);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Calls of the 32-bit table, made by a 64-bit program: their numbers mean something else in ours, so
- * they are taken for the worst. */
+/* Calls of the 32-bit table, made by a 64-bit program: their numbers mean something else in ours,
+ * so they are taken for the worst. */
 
 #include <sys/mman.h>
 
@@ -25,8 +25,8 @@ static int64_t call(long number, long a, long b, long c)
 /* Memory that has a 32-bit address. */
 static char *low(const char *text)
 {
-	char *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	char *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT,
+			-1, 0);
 
 	if (at == MAP_FAILED)
 		_exit(1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A READ window over a file, a stranger that has it open already by leave, and then each thing that it
- * can do to it: held, with what it wants where, and then let go, or denied.
+ * A READ window over a file, a stranger that has it open already by leave, and then each thing that
+ * it can do to it: held, with what it wants where, and then let go, or denied.
  */
 
 #include "tests/unit/guard/rig.h"

@@ -12,8 +12,8 @@
 
 #include "tests/unit/guard/rig.h"
 
-#define SIZE (64 * PAGE)
-#define FLOOD 80
+#define SIZE	 (64 * PAGE)
+#define FLOOD	 80
 #define MAX_HELD 64 /* the rig's */
 
 static int64_t truncates(const struct doing *doing)
@@ -128,7 +128,7 @@ static void supervisor_killed(struct rig *rig)
 		rig_arm(rig, GUARD_OPENS_HOLD, GUARD_FANOTIFY);
 		rig->next_seal = 0;
 		guard_seal_add(rig->guard, &(struct guard_seal){ 1, rig->object, 0, SIZE,
-								  CORE_WINDOW, CORE_READ, false });
+								 CORE_WINDOW, CORE_READ, false });
 		check(write(ends[1], "r", 1) == 1);
 		rig_event(rig, GUARD_EVENT_HELD);
 		check(write(ends[1], "h", 1) == 1);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Where fanotify does not hold: a lease, which hears of whoever opens or truncates by name, holds both
- * as a whole, can deny neither, and says nothing from when it was given up until it could be taken again.
+ * Where fanotify does not hold: a lease, which hears of whoever opens or truncates by name, holds
+ * both as a whole, can deny neither, and says nothing from when it was given up until it could be
+ * taken again.
  */
 
 #include "tests/unit/guard/rig.h"

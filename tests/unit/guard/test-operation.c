@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdio.h>
@@ -45,8 +46,8 @@ struct row {
 static const struct row rows[] = {
 	{ "open to read", SYS_openat, { 0, 0, O_RDONLY }, OPEN, HOLD, .want = CORE_WANT_NOTHING,
 	  .marks = "s" },
-	{ "open to write", SYS_openat, { 0, 0, O_WRONLY }, OPEN, HOLD, .want = CORE_WANT_LAYOUT, ALL,
-	  .marks = "ols" },
+	{ "open to write", SYS_openat, { 0, 0, O_WRONLY }, OPEN, HOLD, .want = CORE_WANT_LAYOUT,
+	  ALL, .marks = "ols" },
 	{ "open with mode 3", SYS_openat, { 0, 0, O_ACCMODE }, OPEN, HOLD, .want = CORE_WANT_LAYOUT,
 	  ALL, .marks = "ols" },
 	{ "open to write, watched", SYS_openat, { 0, 0, O_RDWR }, OPEN, .want = CORE_WANT_NOTHING,
@@ -71,7 +72,8 @@ static const struct row rows[] = {
 	  .marks = "ols" },
 	{ "creat", SYS_creat, { 0 }, OPEN, .want = CORE_WANT_LAYOUT, ALL, .marks = "ofs" },
 #endif
-	{ "a read can't open", SYS_read, { 0 }, OPEN, .want = CORE_WANT_LAYOUT, ALL, .marks = "ol" },
+	{ "a read can't open", SYS_read, { 0 }, OPEN, .want = CORE_WANT_LAYOUT, ALL,
+	  .marks = "ol" },
 
 	{ "read", SYS_read, { 5 }, .start = 4096, .count = 100, .want = CORE_WANT_FOREIGN_READ,
 	  R_(4096, 4196), .marks = "s" },
@@ -103,12 +105,12 @@ static const struct row rows[] = {
 	{ "io_uring without writers", SYS_io_uring_enter, { 0 }, .start = 8192, .count = 4096,
 	  .want = CORE_WANT_FOREIGN_READ, R_(8192, 12288), .marks = "" },
 
-	{ "truncate down", SYS_truncate, { 0, 5000 }, .start = 4096, .count = 4096, .want = CORE_WANT_LAYOUT,
-	  R_(4096, INF), .marks = "fps" },
+	{ "truncate down", SYS_truncate, { 0, 5000 }, .start = 4096, .count = 4096,
+	  .want = CORE_WANT_LAYOUT, R_(4096, INF), .marks = "fps" },
 	{ "truncate up", SYS_truncate, { 0, 4 * SIZE }, .start = 4 * SIZE, .want = CORE_WANT_LAYOUT,
 	  R_(SIZE, INF), .marks = "fps" },
-	{ "truncate up within the page", SYS_truncate, { 0, SIZE + 1 }, .start = SIZE, .count = 4096,
-	  .want = CORE_WANT_LAYOUT, R_(SIZE, INF), .marks = "fps" },
+	{ "truncate up within the page", SYS_truncate, { 0, SIZE + 1 }, .start = SIZE,
+	  .count = 4096, .want = CORE_WANT_LAYOUT, R_(SIZE, INF), .marks = "fps" },
 	{ "ftruncate", SYS_ftruncate, { 5 }, WRITERS, .start = 100, .file = { SAME },
 	  .want = CORE_WANT_LAYOUT, R_(100, INF), .marks = "fs" },
 	{ "allocate", SYS_fallocate, { 5, 0 }, WRITERS, .start = 4096, .count = 4096,
@@ -127,9 +129,9 @@ static const struct row rows[] = {
 
 	{ "mmap", SYS_mmap, { 0, 4096, PROT_READ, MAP_SHARED, 5 }, .count = 4096,
 	  .want = CORE_WANT_FOREIGN_MAP, ALL, .marks = "ls" },
-	{ "mmap of a writable description", SYS_mmap, { 0, 4096, PROT_READ, MAP_SHARED, 5 }, WRITERS,
-	  .count = 4096, .file = { SAME }, .flags = O_RDWR, .want = CORE_WANT_FOREIGN_MAP_WRITE,
-	  ALL, .marks = "ls" },
+	{ "mmap of a writable description", SYS_mmap, { 0, 4096, PROT_READ, MAP_SHARED, 5 },
+	  WRITERS, .count = 4096, .file = { SAME }, .flags = O_RDWR,
+	  .want = CORE_WANT_FOREIGN_MAP_WRITE, ALL, .marks = "ls" },
 	{ "private mmap of one", SYS_mmap, { 0, 4096, PROT_WRITE, MAP_PRIVATE, 5 }, WRITERS,
 	  .count = 4096, .file = { SAME }, .flags = O_RDWR, .want = CORE_WANT_FOREIGN_MAP, ALL,
 	  .marks = "ls" },
@@ -190,7 +192,9 @@ static const struct row rows[] = {
 START_TEST(workers)
 {
 	struct operation_call call = { .worker = true };
-	struct operation_event event = { .ranged = true, .start = 8192, .count = 4096, .size = SIZE };
+	struct operation_event event = {
+		.ranged = true, .start = 8192, .count = 4096, .size = SIZE,
+	};
 	struct operation_file file[2] = { { 0 } };
 	struct operation op;
 
@@ -214,10 +218,10 @@ static struct operation_call call_of(long number, const uint64_t arg[6])
 	struct operation_call call;
 	char text[256];
 
-	snprintf(text, sizeof(text), "%ld 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x7ffc01 0x7f02\n",
-		 number, (unsigned long long)arg[0], (unsigned long long)arg[1],
-		 (unsigned long long)arg[2], (unsigned long long)arg[3],
-		 (unsigned long long)arg[4], (unsigned long long)arg[5]);
+	snprintf(text, sizeof(text),
+		 "%ld 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64
+		 " 0x%" PRIx64 " 0x7ffc01 0x7f02\n",
+		 number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 	ck_assert_int_eq(operation_parse(text, &call), OPERATION_TEXT_CALL);
 	ck_assert(call.known);
 	return call;
