@@ -23,15 +23,17 @@ struct looking {
 
 static int show(const struct looking *looking, const struct proto_message *message)
 {
-	if (message->type == PROTO_EXTENT && looking->extent)
-		return looking->extent(
-			&(struct mapseal_extent){
-				.offset = message->extent.offset,
-				.physical = message->extent.physical,
-				.length = message->extent.length,
-				.flags = message->extent.flags,
-			},
-			looking->data);
+	if (message->type == PROTO_EXTENT)
+		return !looking->extent
+			       ? 0
+			       : looking->extent(
+					 &(struct mapseal_extent){
+						 .offset = message->extent.offset,
+						 .physical = message->extent.physical,
+						 .length = message->extent.length,
+						 .flags = message->extent.flags,
+					 },
+					 looking->data);
 	if (message->type == PROTO_DIFFERENCE)
 		return !looking->difference
 			       ? 0

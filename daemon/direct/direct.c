@@ -3,8 +3,8 @@
 /*
  * Jobs by lanes. A lane is what may wait for itself and for nobody else: one kind of job on one
  * device. It has up to a few threads while it has jobs, and none otherwise. So a grant that writes
- * a terabyte does not keep a return waiting, and a disk that never answers keeps its own lanes
- * only.
+ * a terabyte does not keep a return waiting, nor do those who only want to know (`asked`), as often as
+ * they like, and a disk that never answers keeps its own lanes only.
  *
  * Everything that is shared is under one lock, held for moments. A job is its thread's while that
  * runs it; only `cancelled` is looked at from both sides. What a job needs to be told is allocated
@@ -34,6 +34,7 @@
 struct lane {
 	struct list link;
 	enum direct_job_type type;
+	bool asked;
 	uint64_t device;
 	struct list tasks;
 	unsigned int threads;
@@ -227,20 +228,22 @@ static void *lane_main(void *data)
 	return NULL;
 }
 
-static struct lane *lane_get(struct direct *direct, enum direct_job_type type, uint64_t device)
+static struct lane *lane_get(struct direct *direct, const struct direct_job *job)
 {
 	struct lane *lane;
 
 	list_for_each (l, &direct->lanes) {
 		lane = list_entry(l, struct lane, link);
-		if (lane->type == type && lane->device == device)
+		if (lane->type == job->type && lane->asked == job->asked &&
+		    lane->device == job->device)
 			return lane;
 	}
 	lane = calloc(1, sizeof(*lane));
 	if (!lane)
 		return NULL;
-	lane->type = type;
-	lane->device = device;
+	lane->type = job->type;
+	lane->asked = job->asked;
+	lane->device = job->device;
 	lane->direct = direct;
 	list_init(&lane->tasks);
 	list_append(&direct->lanes, &lane->link);
@@ -326,7 +329,7 @@ int direct_submit(struct direct *direct, const struct direct_job *job)
 	if (!task)
 		return -ENOMEM;
 	pthread_mutex_lock(&direct->lock);
-	lane = lane_get(direct, job->type, job->device);
+	lane = lane_get(direct, job);
 	if (lane) {
 		list_append(&lane->tasks, &task->link);
 		list_append(&direct->all, &task->all_link);

@@ -58,6 +58,7 @@ struct direct_job {
 	int fd;
 	struct direct_map *map; /* PREPARE: NULL, or what is kept outside of the range */
 	bool unshare;
+	bool asked; /* VERIFY: somebody wants to know; no seal waits for it, nor does it keep one waiting */
 	bool hand_out, write; /* a description of its own for the holder: O_RDWR or O_RDONLY */
 	char *helper;	      /* a program; malloc */
 	char *facts;	      /* NAME=VALUE, each with its NUL, then an empty one; malloc */

@@ -15,7 +15,7 @@
  *
  * A seal is fenced only after what makes its map has ended (it is cancelled then): what allocates
  * must not run on while a breaker has the range. The time of every fence is the core's; when it is
- * up the answer is given without waiting for disks or helpers.
+ * up the answer is given without waiting for disks or helpers, and what may run on then is unfenced.
  */
 
 #include <errno.h>
@@ -97,7 +97,8 @@ static void refuse_prepared(const struct direct_event *event, struct refusal *re
 		refuse(refusal, PROTO_E_BAD_RANGE, "%s", event->why);
 		break;
 	case DIRECT_E_BUSY:
-		refuse(refusal, PROTO_E_TRY_LATER, "%s", event->why);
+		/* not TRY_LATER: nobody is in the way whose going AVAIL would tell */
+		refuse(refusal, PROTO_E_GONE, "%s", event->why);
 		break;
 	default:
 		refuse(refusal, PROTO_E_IO, "%s", event->why);
@@ -109,6 +110,7 @@ static void take_map(struct window *window, struct direct_event *event)
 {
 	direct_map_unref(window->map);
 	window->map = take_ptr(event->map);
+	window->map_version++;
 }
 
 static void granted(struct supervisor *s, struct seal *seal, const struct errand *errand,
@@ -160,7 +162,8 @@ void direct_regrant(struct supervisor *s, struct seal *seal, const struct core_c
 		regrant_failed(s, seal, error_text(-r));
 }
 
-static void regranted(struct supervisor *s, struct seal *seal, struct direct_event *event)
+static void regranted(struct supervisor *s, struct seal *seal, const struct errand *errand,
+		      struct direct_event *event)
 {
 	uint64_t fence = seal->fence_after;
 	struct core_seal_view view;
@@ -175,6 +178,14 @@ static void regranted(struct supervisor *s, struct seal *seal, struct direct_eve
 		return;
 	if (event->error) {
 		regrant_failed(s, seal, event->why);
+		return;
+	}
+	/* another half of the window was granted again meanwhile: what is told of that here is old */
+	if (errand->map_version != seal->window->map_version) {
+		int r = begin_prepare(s, seal, ERRAND_REGRANT, errand->start, errand->end);
+
+		if (r < 0)
+			regrant_failed(s, seal, error_text(-r));
 		return;
 	}
 	take_map(seal->window, event);
@@ -204,7 +215,7 @@ static void prepared(struct supervisor *s, const struct errand *errand, struct d
 	if (errand->what_for == ERRAND_GRANT)
 		granted(s, seal, errand, event);
 	else
-		regranted(s, seal, event);
+		regranted(s, seal, errand, event);
 }
 
 /* ---- fences ----------------------------------------------------------------------------- */
@@ -277,8 +288,9 @@ bool direct_force(struct supervisor *s, const struct core_command *c)
 	if (!seal || !seal->window->direct)
 		return false;
 	if (seal->fence_after == c->job) {
+		/* what makes the map is stuck, and may still allocate */
 		seal->fence_after = 0;
-		fenced(s, c->job, CORE_FENCE_NONE);
+		fenced(s, c->job, unknown(c->cause));
 		return true;
 	}
 	errand = errand_find(s, seal->fencing);

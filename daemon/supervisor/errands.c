@@ -41,6 +41,7 @@ int errand_submit(struct supervisor *s, const struct errand *context, struct win
 	errand->window = window->node.id;
 	errand->holder = window->client->node.id;
 	errand->object = window->object->node.id;
+	errand->map_version = window->map_version;
 	job->tag = ++s->last_tag;
 	job->device = window->object->dev;
 	job->start = errand->start;

@@ -25,6 +25,9 @@ static int find(struct supervisor *s, struct client *client, uint64_t id, struct
 	if (!seal->window->direct)
 		return refuse(refusal, PROTO_E_UNSUPPORTED,
 			      "seal %" PRIu64 " is a WINDOW seal, which promises no block map", id);
+	if (ret_view->state == CORE_SEAL_PARKED)
+		return refuse(refusal, PROTO_E_BAD_SEAL, "seal %" PRIu64 " is parked, and promises "
+			      "nothing until it is granted again", id);
 	*ret = seal;
 	return 0;
 }
@@ -71,7 +74,7 @@ void request_extents_get(struct supervisor *s, struct client *client, uint32_t s
 void request_verify(struct supervisor *s, struct client *client, uint32_t serial,
 		    const struct proto_verify *m)
 {
-	struct direct_job job = { .type = DIRECT_VERIFY };
+	struct direct_job job = { .type = DIRECT_VERIFY, .asked = true };
 	struct errand errand = { .what_for = ERRAND_REQUEST, .seal = m->seal, .serial = serial };
 	struct core_seal_view view;
 	struct refusal refusal;
@@ -79,9 +82,6 @@ void request_verify(struct supervisor *s, struct client *client, uint32_t serial
 	int r;
 
 	r = find(s, client, m->seal, &seal, &view, &refusal);
-	if (!r && view.state == CORE_SEAL_PARKED)
-		r = refuse(&refusal, PROTO_E_BAD_SEAL, "seal %" PRIu64 " is parked, and promises "
-			   "nothing until it is granted again", m->seal);
 	if (!r) {
 		errand.start = view.start;
 		errand.end = view.end;

@@ -110,7 +110,7 @@ struct object {
 	size_t refs, n_seals;
 	struct quota_charge memory, place; /* anonymous */
 	struct core_policy policy;
-	const char *fence_helper; /* its export's, NULL: none */
+	const char *fence_helper; /* of an export of it, NULL: none has one */
 	struct list proofs;
 	char *name;
 };
@@ -159,6 +159,7 @@ struct window {
 	bool late; /* what is left to be done to it nobody waits for */
 	bool direct, unshare;	/* no window of the pager's: the holder maps the file */
 	struct direct_map *map; /* direct: promised; NULL until it is */
+	uint64_t map_version;	/* counts its changes */
 	struct quota_charge bytes, export_bytes;
 };
 

@@ -105,7 +105,8 @@ static int by_export(struct supervisor *s, struct client *client, const struct e
 			       &ret->object, refusal);
 		fd_close(file.fd);
 	}
-	if (r == 0)
+	/* whoever asks through another export, or with a descriptor, must not do away with it */
+	if (r == 0 && export->fence_helper)
 		ret->object->fence_helper = export->fence_helper;
 	ret->export_quota = s->export_quotas[export - s->config->exports];
 	ret->right = 1 + (uint64_t)(export - s->config->exports);

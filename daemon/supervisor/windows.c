@@ -396,6 +396,14 @@ void seal_ended(struct supervisor *s, const struct core_command *command)
 	if (!seal)
 		return;
 	window = seal->window;
+	/* its end overtook what was to hand it over: nobody else would answer the request */
+	if (!seal->announced && !seal->undoing) {
+		struct refusal refusal;
+
+		refuse(&refusal, PROTO_E_GONE,
+		       "somebody else needed the range before it could be handed over; try again");
+		refusal_send(window->client, window->serial, &refusal);
+	}
 	seal_free(s, seal);
 	if (window->n_seals == 0)
 		close_window(s, window);

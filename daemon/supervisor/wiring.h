@@ -106,6 +106,7 @@ struct errand {
 	uint64_t start, end;
 	uint32_t serial; /* GRANT, REQUEST */
 	uint64_t asker;	 /* REQUEST: whose */
+	uint64_t map_version; /* of the window, when it began */
 	bool over;	 /* answered without waiting for it */
 };
 int errand_submit(struct supervisor *s, const struct errand *context, struct window *window,

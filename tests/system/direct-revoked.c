@@ -75,6 +75,38 @@ static int parker(int channel, void *data)
 	return 0;
 }
 
+/* What is left of a seal whose middle was given back: two, which are parked and granted again apart. */
+static int halves(int channel, void *data)
+{
+	struct mapseal *m = direct_client();
+	struct mapseal_seal *seal =
+		hold_direct(m, data, MAPSEAL_WRITE, MAPSEAL_REVOKE_PARK, keep, NULL);
+	uint64_t id = mapseal_id(seal);
+
+	must(mapseal_return(seal, SIZE / 2, 4096, 0));
+	cue(channel, "split");
+	direct_await(m, MAPSEAL_EVENT_PARKED, 2);
+	must_refuse(mapseal_extents(m, id, NULL, NULL), ESTALE);
+	cue(channel, "parked");
+	direct_await(m, MAPSEAL_EVENT_REGRANTED, 2);
+	must(mapseal_verify(m, id, NULL, NULL, NULL));
+	expect_eq(direct_events[MAPSEAL_EVENT_BROKEN], 0);
+	cue(channel, "verified");
+	cue_wait(channel, "over");
+	mapseal_seal_free(seal);
+	mapseal_close(m);
+	return 0;
+}
+
+static int count_broken(const struct mapseal_seal_info *info, void *data)
+{
+	struct mapseal_verified verified;
+
+	must(mapseal_verify(data, info->id, NULL, NULL, &verified));
+	expect_eq(verified.differences, 0);
+	return 0;
+}
+
 static const char *script(struct rig *rig, const char *name, const char *text)
 {
 	const char *path = rig_path(rig, name);
@@ -168,6 +200,18 @@ static void test(struct rig *rig, const char *disk)
 	cue_wait(actor.channel, "parked");
 	punch(plain, 0, 4096);
 	must(mapseal_break_end(brk));
+	actor_join(&actor);
+
+	actor = actor_start(halves, (void *)(uintptr_t) "plain");
+	cue_wait(actor.channel, "split");
+	brk = break_range(m, "plain", 0, 0, MAPSEAL_BREAK_HOLD);
+	cue_wait(actor.channel, "parked");
+	/* blocks that were just freed are not the ones that are allocated next */
+	punch(plain, 0, SIZE);
+	must(mapseal_break_end(brk));
+	cue_wait(actor.channel, "verified");
+	must(mapseal_list_seals(m, 0, count_broken, m));
+	cue(actor.channel, "over");
 	actor_join(&actor);
 	mapseal_close(m);
 }

@@ -40,6 +40,7 @@ system_programs = \
 	%D%/direct-recall \
 	%D%/direct-refused \
 	%D%/direct-revoked \
+	%D%/direct-stuck \
 	%D%/directory-export \
 	%D%/enter-holds-recall \
 	%D%/error-texts \
@@ -115,6 +116,7 @@ tests_system_direct_extents_LDADD = %D%/libdirect.la
 tests_system_direct_recall_LDADD = %D%/libdirect.la
 tests_system_direct_refused_LDADD = %D%/libdirect.la
 tests_system_direct_revoked_LDADD = %D%/libdirect.la
+tests_system_direct_stuck_LDADD = %D%/libdirect.la
 tests_system_directory_export_LDADD = %D%/librig.la
 tests_system_enter_holds_recall_LDADD = %D%/librig.la
 tests_system_error_texts_LDADD = %D%/librig.la
