@@ -31,10 +31,8 @@ describe() {
 	case $1 in
 	decode) sources='proto/table.c proto/str.c proto/codec.c proto/dump.c' max_len=8300 ;;
 	session)
-		sources='util/range.c util/units.c proto/table.c proto/str.c proto/codec.c proto/dump.c
-			proto/fdlist.c proto/frame.c daemon/core/*.c daemon/loop/*.c daemon/pager/*.c
-			daemon/authority/*.c daemon/config/*.c daemon/session/*.c
-			daemon/supervisor/*.c tests/fuzz/session-*.c'
+		sources='util/*.c proto/table.c proto/str.c proto/codec.c proto/dump.c
+			proto/fdlist.c proto/frame.c daemon/*/*.c tests/fuzz/session-*.c'
 		packages='liburing inih libsystemd'
 		link='-Wl,--wrap=clock_gettime -Wl,--wrap=log_line -lpthread'
 		max_len=256
