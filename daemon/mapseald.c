@@ -173,10 +173,12 @@ static int run(const struct options *options)
 	settle_signals();
 	drop_capabilities();
 	r = supervisor_new(config, &s);
-	if (r < 0) {
+	if (r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP)
 		fprintf(stderr, "mapseald: io_uring and userfaultfd are needed: %s\n", strerror(-r));
+	else if (r < 0)
+		fprintf(stderr, "mapseald: it can't begin: %s\n", strerror(-r));
+	if (r < 0)
 		return r;
-	}
 	r = begin_listening(s, options->socket ? options->socket : config->socket);
 	return r < 0 ? r : supervisor_run(s);
 }

@@ -62,6 +62,8 @@ static void release(struct pager *pager)
 	queue_deinit(&pager->proofs);
 	pthread_mutex_destroy(&pager->tables);
 	pthread_mutex_destroy(&pager->registry);
+	pthread_mutex_destroy(&pager->end_lock);
+	pthread_cond_destroy(&pager->end_cond);
 	free(pager->scratch);
 	free(pager);
 }
@@ -73,6 +75,28 @@ static uint64_t power_of_two(uint32_t n, uint32_t most)
 	while (power * 2 <= n && power * 2 <= most)
 		power *= 2;
 	return power;
+}
+
+static void init_end(struct pager *pager)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&pager->end_lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&pager->end_cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+/* Found out now rather than at the first grant. */
+static int try_owner(const struct pager *pager)
+{
+	int fd = memory_new(pager, "mapseal-probe", PAGE_BYTES, 0);
+
+	if (fd < 0)
+		return fd == -EINVAL || fd == -EPERM ? PAGER_E_OWNER : fd;
+	fd_close(fd);
+	return 0;
 }
 
 int pager_new(const struct pager_config *config, struct pager **ret)
@@ -106,6 +130,7 @@ int pager_new(const struct pager_config *config, struct pager **ret)
 	pager->jobs.fd = pager->events.fd = pager->forces.fd = pager->proofs.fd = -1;
 	pthread_mutex_init(&pager->tables, NULL);
 	pthread_mutex_init(&pager->registry, NULL);
+	init_end(pager);
 	list_init(&pager->spaces);
 	list_init(&pager->children);
 	list_init(&pager->windows);
@@ -122,7 +147,7 @@ int pager_new(const struct pager_config *config, struct pager **ret)
 	list_init(&pager->forces.items);
 	list_init(&pager->proofs.items);
 	pager->scratch = malloc(pager->scratch_pages << PAGE_SHIFT);
-	r = pager->scratch ? 0 : -ENOMEM;
+	r = pager->scratch ? try_owner(pager) : -ENOMEM;
 	if (r == 0)
 		r = queue_init(&pager->jobs);
 	if (r == 0)
@@ -133,7 +158,7 @@ int pager_new(const struct pager_config *config, struct pager **ret)
 		r = queue_init(&pager->proofs);
 	if (r == 0)
 		r = start_thread(pager);
-	if (r < 0) {
+	if (r != 0) {
 		release(pager);
 		return r;
 	}
@@ -147,21 +172,70 @@ int pager_new(const struct pager_config *config, struct pager **ret)
 	return 0;
 }
 
-struct pager *pager_free(struct pager *pager)
+/* ---- its end ----------------------------------------------------------------------------- */
+
+#define END_NSEC 2000000000ull
+#define STUCK_NSEC 500000000ull /* more than that after its time: it is not coming */
+
+static struct pager *volatile last_left; /* what the kernel may still write to is not to be mistaken for a leak */
+
+static bool wait_ended(struct pager *pager, uint64_t until)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(until / 1000000000u),
+		.tv_nsec = (long)(until % 1000000000u),
+	};
+	int r = 0;
+
+	while (!pager->ended && r == 0)
+		r = pthread_cond_timedwait(&pager->end_cond, &pager->end_lock, &ts);
+	return pager->ended;
+}
+
+int pager_end(struct pager *pager, uint64_t until, struct pager_left *ret)
 {
 	const uint64_t one = 1;
+	bool ended, left_behind;
 
-	if (!pager)
-		return NULL;
+	pager->stop_by = until;
 	atomic_store(&pager->stop, true);
 	if (write(pager->jobs.fd, &one, sizeof(one)) < 0)
-		return NULL; /* can't be: a counter takes that */
-	pthread_join(pager->thread, NULL);
+		return -errno; /* can't be: a counter takes that */
+	pthread_mutex_lock(&pager->end_lock);
+	ended = wait_ended(pager, until + STUCK_NSEC);
+	left_behind = pager->left_behind;
+	if (!ended)
+		pager->left_behind = pager->left.stuck = true;
+	*ret = pager->left;
+	pthread_mutex_unlock(&pager->end_lock);
+	/* one that leaves requests to the kernel may not be able to end before these do */
+	if (ended && !left_behind)
+		pthread_join(pager->thread, NULL);
+	else
+		pthread_detach(pager->thread);
 	if (!pthread_equal(pager->forcer, pager->thread)) {
 		pager_force(pager, 0);
 		pthread_join(pager->forcer, NULL);
 	}
-	release(pager);
+	return ended && !left_behind ? 0 : -ETIMEDOUT;
+}
+
+struct pager *pager_free(struct pager *pager)
+{
+	struct pager_left left;
+	bool left_behind;
+
+	if (!pager)
+		return NULL;
+	if (!atomic_load(&pager->stop))
+		pager_end(pager, loop_now() + END_NSEC, &left);
+	pthread_mutex_lock(&pager->end_lock);
+	left_behind = pager->left_behind;
+	pthread_mutex_unlock(&pager->end_lock);
+	if (left_behind)
+		last_left = pager;
+	else
+		release(pager);
 	return NULL;
 }
 

@@ -115,10 +115,23 @@ struct pager_stats { /* since the start; dirty and window_bytes are of now */
 	uint64_t fences, torn, quarantines, reads_cached, reads_queued, window_bytes;
 };
 
-/* Starts the thread. -ENOSYS, -EPERM: no io_uring here. */
+enum { PAGER_E_OWNER = 1 }; /* memory can't be given to the configured owner */
+
+/* Starts the thread. -ENOSYS, -EPERM: no io_uring here. PAGER_E_OWNER: no such uid in this user namespace,
+ * or no CAP_CHOWN. */
 int pager_new(const struct pager_config *config, struct pager **ret);
 
-/* Ends the thread after what was submitted; windows are left parked, not zeroed. NULL is allowed. */
+struct pager_left {
+	unsigned int jobs, reads; /* under way */
+	uint64_t bytes;		  /* written in windows and not known to have reached their objects */
+	bool stuck;		  /* in somebody's address space; then the rest is not known */
+};
+
+/* Ends the thread after what was submitted; windows are left parked, not zeroed. -ETIMEDOUT: it can't end
+ * by @until, since disks have what it works with, and is left behind with its memory: *ret says what. */
+int pager_end(struct pager *pager, uint64_t until, struct pager_left *ret);
+
+/* The same, unless it was ended before, with a bound of its own. NULL is allowed. */
 struct pager *pager_free(struct pager *pager);
 
 int pager_get_fd(const struct pager *pager);

@@ -146,6 +146,11 @@ struct pager {
 	struct queue jobs, events, forces;
 	struct queue proofs; /* see attach.c */
 	_Atomic bool stop;
+	uint64_t stop_by; /* known once stop is */
+	pthread_mutex_t end_lock;
+	pthread_cond_t end_cond; /* of CLOCK_MONOTONIC */
+	bool ended, left_behind; /* under end_lock */
+	struct pager_left left;
 	bool ending; /* memory is left as it is from now on */
 	struct loop_poll jobs_poll, proofs_poll;
 	bool jobs_ready, proofs_ready;

@@ -13,6 +13,9 @@
  * thread that was served often faults again at once, and a wake-up costs more than many looks.
  *
  * The thread makes its loop itself, because the loop belongs to the thread that makes it.
+ *
+ * It ends when nothing is under way any more. What a disk never gives back can't be waited for: then, when
+ * its time is up, it goes and leaves everything as it is.
  */
 
 #include <errno.h>
@@ -29,6 +32,7 @@
 #define JOBS_AT_ONCE 32
 #define LOOK_NSEC 2000000000ull /* how often spaces are asked whether they live */
 #define RING_ENTRIES 256
+#define LEFT_BEHIND 1
 #define LOOKS_PER_STEP 8 /* while it is busy, the loop is asked every so many rounds */
 
 /* ---- jobs -------------------------------------------------------------------------------- */
@@ -237,9 +241,14 @@ static int rounds(struct pager *pager)
 		any |= ops_run(pager, now);
 		if (pager->jobs_ready || !list_empty(&pager->runnable))
 			deadline = 0;
-		if (atomic_load(&pager->stop) && !pager->jobs_ready && pager->n_ops == 0 &&
-		    pager->n_fills == 0)
-			return 0;
+		if (atomic_load(&pager->stop)) {
+			if (!pager->jobs_ready && pager->n_ops == 0 && pager->n_fills == 0)
+				return 0;
+			if (now >= pager->stop_by)
+				return LEFT_BEHIND;
+			if (pager->stop_by < deadline)
+				deadline = pager->stop_by;
+		}
 		/* the loop is a system call, and most of the time it knows nothing */
 		step = ++looks % LOOKS_PER_STEP == 0;
 		calm = !pager->jobs_ready && list_empty(&pager->runnable);
@@ -303,6 +312,22 @@ static void tear_down(struct pager *pager)
 	pager->loop = loop_free(pager->loop);
 }
 
+/* The kernel has buffers of ours, and the operations that wait for it have windows. */
+static void leave_behind(struct pager *pager)
+{
+	struct pager_left left = { .jobs = pager->n_ops, .reads = pager->n_fills };
+
+	list_for_each (pos, &pager->windows) {
+		struct view *view = list_entry(pos, struct window, link)->view;
+
+		left.bytes += view_dirty(view, 0, view->pages);
+	}
+	pthread_mutex_lock(&pager->end_lock);
+	pager->left = left;
+	pager->left_behind = true;
+	pthread_mutex_unlock(&pager->end_lock);
+}
+
 void *pager_thread(void *data)
 {
 	struct start *start = data;
@@ -322,7 +347,13 @@ void *pager_thread(void *data)
 		pager->loop = loop_free(pager->loop);
 		return NULL;
 	}
-	rounds(pager);
-	tear_down(pager);
+	if (rounds(pager) == LEFT_BEHIND)
+		leave_behind(pager);
+	else
+		tear_down(pager);
+	pthread_mutex_lock(&pager->end_lock);
+	pager->ended = true;
+	pthread_cond_signal(&pager->end_cond);
+	pthread_mutex_unlock(&pager->end_lock);
 	return NULL;
 }

@@ -126,6 +126,12 @@ static void memory_job_failed(struct client *client, const struct job *job, int 
 	case -ESRCH:
 		refuse(&refusal, PROTO_E_GONE, "the address space is gone");
 		break;
+	case -ECANCELED:
+		refuse(&refusal, PROTO_E_GONE,
+		       "seal %llu was taken meanwhile; what had not reached the object by then is kept in "
+		       "the quarantine",
+		       (unsigned long long)job->seal);
+		break;
 	case -ENOMEM:
 		refuse(&refusal, PROTO_E_NO_MEMORY, "there is no memory for the pages");
 		break;

@@ -33,8 +33,10 @@
 #include "daemon/authority/export.h"
 #include "daemon/config/config.h"
 #include "daemon/supervisor/wiring.h"
+#include "util/units.h"
 
 #define RING_ENTRIES 1024
+#define PAGER_END_NSEC 2000000000ull /* for disks that somebody has waited for long enough */
 #define MAX_QUEUE (512 * 1024)
 
 const struct core_policy *supervisor_policy(const struct supervisor *s)
@@ -219,6 +221,13 @@ static int begin_pager(struct supervisor *s)
 	r = pager_probe(&s->kernel);
 	if (r == 0)
 		r = pager_new(&pager, &s->pager);
+	if (r == PAGER_E_OWNER) {
+		log_line(LOG_LEVEL_ERROR,
+			 "memory can't be given to uid %u: CAP_CHOWN is missing, or there is no such uid in "
+			 "this user namespace; set memory-owner to one that is mapped and nobody runs under",
+			 pager.memory_owner);
+		return -EINVAL;
+	}
 	if (r < 0)
 		return r;
 	s->pager_poll = (struct loop_poll){
@@ -335,6 +344,25 @@ int supervisor_adopt(struct supervisor *s, int fd)
 	return listener_adopt(s->loop, fd, &ops, &s->listener);
 }
 
+/* When somebody could not wait for the disk any more. */
+static void end_pager(struct supervisor *s)
+{
+	char bytes[UNITS_MAX];
+	struct pager_left left;
+
+	if (s->pager && pager_end(s->pager, loop_now() + PAGER_END_NSEC, &left) < 0) {
+		if (left.stuck)
+			log_line(LOG_LEVEL_ERROR, "LOST with the end of the supervisor: what windows held; "
+						  "an address space of a holder could not be left");
+		else
+			log_line(LOG_LEVEL_ERROR,
+				 "LOST with the end of the supervisor, unless the disk takes it after all: %s "
+				 "of windows (%u jobs and %u reads were waiting for it)",
+				 units_format_bytes(left.bytes, bytes), left.jobs, left.reads);
+	}
+	s->pager = pager_free(s->pager);
+}
+
 struct supervisor *supervisor_free(struct supervisor *s)
 {
 	struct idmap *maps[] = {
@@ -353,7 +381,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
 	if (s->pager)
 		loop_poll_stop(&s->pager_poll);
 	jobs_forget_late(s);
-	pager_free(s->pager);
+	end_pager(s);
 	if (s->direct)
 		loop_poll_stop(&s->direct_poll);
 	direct_free(s->direct);

@@ -17,7 +17,8 @@
 struct config;
 struct supervisor;
 
-/* @config must stay. -ENOSYS, -EPERM: no io_uring, or no userfaultfd, to be had. */
+/* @config must stay. -ENOSYS, -EPERM, -EOPNOTSUPP: no io_uring, or no userfaultfd, to be had. -EINVAL: a
+ * setting can't be had here, which the log names. */
 int supervisor_new(const struct config *config, struct supervisor **ret);
 
 /* Everything must have ended before: supervisor_run() has returned, or supervisor_stop() and then

@@ -49,6 +49,7 @@ system_programs = \
 	%D%/foreign-read \
 	%D%/fork-while-holding \
 	%D%/frozen-disk-break \
+	%D%/frozen-disk-commit \
 	%D%/frozen-disk-patience \
 	%D%/full-disk \
 	%D%/hard-seal \
@@ -125,6 +126,7 @@ tests_system_export_deadlines_LDADD = %D%/librig.la
 tests_system_foreign_read_LDADD = %D%/librig.la
 tests_system_fork_while_holding_LDADD = %D%/librig.la
 tests_system_frozen_disk_break_LDADD = %D%/librig.la
+tests_system_frozen_disk_commit_LDADD = %D%/librig.la
 tests_system_frozen_disk_patience_LDADD = %D%/librig.la
 tests_system_full_disk_LDADD = %D%/librig.la
 tests_system_hard_seal_LDADD = %D%/librig.la

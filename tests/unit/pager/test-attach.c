@@ -137,6 +137,33 @@ static void many(struct rig *rig)
 		check_is(rig_wait(rig, tags[i]).error, 0);
 }
 
+/* In a user namespace uids may be unmapped: such an owner is refused at once, not at the first grant. */
+static void unmapped_owner(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	check(pid >= 0);
+	if (pid == 0) {
+		struct pager_config config = RIG_CONFIG;
+		struct pager *pager;
+		int r, fd;
+
+		if (unshare(CLONE_NEWUSER) < 0)
+			_exit(77);
+		fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+		check_is(write(fd, "0 0 1\n", 6), 6);
+		close(fd);
+		r = pager_new(&config, &pager);
+		_exit(r == PAGER_E_OWNER ? 0 : 1);
+	}
+	check_is(waitpid(pid, &status, 0), pid);
+	if (WEXITSTATUS(status) == 77)
+		puts("no user namespaces here: the owner was not tried");
+	else
+		check_is(status, 0);
+}
+
 int main(void)
 {
 	unsigned char *probe = rig_probe(), *touched = rig_probe(), *shared;
@@ -145,6 +172,7 @@ int main(void)
 	int uffd;
 
 	pid = other();
+	unmapped_owner();
 	rig_start(&rig, &RIG_CONFIG);
 	touched[0] = 1;
 	shared = mmap(NULL, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -129,27 +129,28 @@ static void close_file(struct rig *rig, struct written *written, unsigned char e
 	close(written->fd);
 }
 
-static void hangs(struct rig *rig, int root, uint64_t limit, bool force, bool commit_first)
+/* @first: COMMIT or FLUSH, which is stuck already; FENCE: none. */
+static void hangs(struct rig *rig, int root, uint64_t limit, bool force, enum pager_job_type first)
 {
 	struct written written = write_window(rig, root);
-	uint64_t tag, commit_tag = 0;
+	uint64_t tag, first_tag = 0;
 	struct pager_event event;
 
 	check_is(ioctl(root, FIFREEZE, 0), 0);
-	if (commit_first)
-		commit_tag = rig_submit(rig, &(struct pager_job){
-						     .type = PAGER_COMMIT,
-						     .window = written.window.id,
-						     .end = N * PAGE,
-					     });
+	if (first != PAGER_FENCE)
+		first_tag = rig_submit(rig, &(struct pager_job){
+						    .type = first,
+						    .window = written.window.id,
+						    .end = N * PAGE,
+					    });
 	tag = fence(rig, &written, PAGER_HOW_REVOKE, limit, false);
 	if (force)
 		pager_force(rig->pager, tag);
 	event = rig_wait(rig, tag);
 	is_kept(&event, &written);
 	check_is(ioctl(root, FITHAW, 0), 0);
-	if (commit_first)
-		check(rig_wait(rig, commit_tag).error < 0);
+	if (first != PAGER_FENCE)
+		check_is(rig_wait(rig, first_tag).error, -ECANCELED);
 	close_file(rig, &written, 'o');
 }
 
@@ -193,6 +194,24 @@ static void is_overtaken(struct rig *rig, int root)
 	close_file(rig, &written, 'o');
 }
 
+/* Its end is waited for just as long as is asked for; then it says what it left. */
+static void is_left_behind(struct rig *rig, int root)
+{
+	struct written written = write_window(rig, root);
+	struct pager_left left = { 0 };
+
+	check_is(ioctl(root, FIFREEZE, 0), 0);
+	fence(rig, &written, PAGER_HOW_DEATH, 0, true);
+	check_is(pager_end(rig->pager, in_ms(100), &left), -ETIMEDOUT);
+	check(!left.stuck);
+	check_is(left.jobs, 1);
+	check_is(left.bytes, N * PAGE);
+	rig->pager = pager_free(rig->pager);
+	check_is(ioctl(root, FITHAW, 0), 0);
+	close(written.fd);
+	close(rig->uffd);
+}
+
 int main(void)
 {
 	struct rig rig;
@@ -200,15 +219,19 @@ int main(void)
 
 	rig_start(&rig, &RIG_CONFIG);
 	root = own_filesystem();
-	hangs(&rig, root, in_ms(100), false, false);
-	hangs(&rig, root, 0, true, false);
-	hangs(&rig, root, in_ms(100), false, true);
-	hangs(&rig, root, 0, true, true);
+	hangs(&rig, root, in_ms(100), false, PAGER_FENCE);
+	hangs(&rig, root, 0, true, PAGER_FENCE);
+	hangs(&rig, root, in_ms(100), false, PAGER_COMMIT);
+	hangs(&rig, root, 0, true, PAGER_COMMIT);
+	hangs(&rig, root, in_ms(100), false, PAGER_FLUSH);
+	hangs(&rig, root, 0, true, PAGER_FLUSH);
 	waits(&rig, root, PAGER_HOW_RETURN);
 	waits(&rig, root, PAGER_HOW_DEATH);
 	is_overtaken(&rig, root);
 	/* its end waits for every write that was under way */
 	rig_stop(&rig);
+	rig_start(&rig, &RIG_CONFIG);
+	is_left_behind(&rig, root);
 	close(root);
 	return 0;
 }
