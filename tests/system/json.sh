@@ -4,7 +4,11 @@
 . "$top_srcdir/tests/system/rig.sh"
 
 head -c 65536 /dev/zero >"$dir/file"
+# nobody is revoked while this machine is busy with looking
 rig <<END
+[defaults]
+deadline-ms = 60000
+hard-ms = 60000
 [export file]
 path = $dir/file
 read = *
