@@ -270,7 +270,7 @@ void rig_run(const char *const *fs, size_t n, enum guard_level strongest, size_t
 
 	if (geteuid() != 0)
 		rig_skip("needs root");
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
 		rig_skip("no mount name space");
 	make_nursery();
 	check(guard_new(&config, &guard) == 0);
