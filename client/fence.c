@@ -36,7 +36,7 @@
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
-#define AGAIN_MS 50
+#define AGAIN_MS 50 /* see mapseald.conf(5), which has all times */
 
 struct fence {
 	struct list link; /* direct->fences */

@@ -209,8 +209,9 @@ int core_break_end(struct core *core, uint64_t holder, uint64_t request, uint64_
 
 enum core_answer { CORE_ANSWER_OK = 1, CORE_ANSWER_DELAY = 2, CORE_ANSWER_NO_MATCHING = 3 };
 
-/* Answer to a recall of one seal. Who returns some of what was asked for need not answer as well, that
- * counts as OK: an answer says that somebody is there when the return takes its time. DELAY: *ret_ms is what is left to the (new) deadline. */
+/* Answer to a recall of one seal. Who returns some of what was asked for need not answer as well,
+ * that counts as OK: an answer says that somebody is there when the return takes its time. DELAY:
+ * *ret_ms is what is left to the (new) deadline. */
 int core_answer(struct core *core, uint64_t holder, uint64_t seal, uint32_t seq,
 		enum core_answer answer, uint32_t delay_ms, uint64_t now, uint32_t *ret_ms);
 

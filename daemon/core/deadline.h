@@ -2,16 +2,46 @@
 #pragma once
 
 /*
- * The deadline model: every time-out of mapseal is a line of deadline_table.
+ * The deadline model: every time-out that decides about a seal is a line of deadline_table, and
+ * every other time that anything waits for is one of the constants below.
  *
- * There is no other timer in the system, except that a caller may bound its own patience (wait_ms).
- * The clock is CLOCK_MONOTONIC, which stands still in suspend: waking up revokes nothing.
+ * There is no other timer in the system, except that a caller may bound its own patience (wait_ms),
+ * and that the service manager says how often it wants to hear of us (WatchdogSec=). The clock is
+ * CLOCK_MONOTONIC, which stands still in suspend: waking up revokes nothing.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/core/core.h"
+
+/*
+ * Of the mechanisms. They can't be set: whatever they are, no seal is granted, asked for or taken
+ * because of them. mapseald.conf(5) tells them too, with the library's one (client/fence.c).
+ *
+ *	LATE, LATE_IDLE    a READ window came back -> its pages are taken out, while requests wait
+ *	                   for others, and if none does
+ *	PROOF              a client's probe page is to be read -> its ATTACH is refused
+ *	LOOK               an address space was seen to live -> it is looked at again
+ *	RETRY, RETRY_MAX   an address space was changing (EAGAIN) -> tried again; more and more for
+ *	                   its faults
+ *	QUIET              there was no descriptor for a fork -> its event is read again
+ *	REARM              the kernel took no more operations of the loop -> they are handed in again
+ *	LEAVE              the end of the supervisor -> threads that a disk keeps are left behind
+ *	PRESSURE           waited for memory in all, within the window -> the kernel tells
+ */
+#define DEADLINE_LATE_NS      UINT64_C(10000000)
+#define DEADLINE_LATE_IDLE_NS UINT64_C(200000)
+#define DEADLINE_PROOF_NS     UINT64_C(1000000000)
+#define DEADLINE_LOOK_NS      UINT64_C(2000000000)
+#define DEADLINE_RETRY_NS     UINT64_C(200000)
+#define DEADLINE_RETRY_MAX_NS UINT64_C(5000000)
+#define DEADLINE_QUIET_NS     UINT64_C(10000000)
+#define DEADLINE_REARM_NS     UINT64_C(1000000)
+#define DEADLINE_LEAVE_S      2
+/* as the kernel wants them written */
+#define DEADLINE_PRESSURE_US	    "200000"
+#define DEADLINE_PRESSURE_WINDOW_US "2000000"
 
 struct deadline_rule {
 	const char *name; /* as in mapseald.conf and struct core_policy */

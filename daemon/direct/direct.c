@@ -22,6 +22,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/direct/job.h"
 #include "daemon/direct/map.h"
 #include "daemon/direct/prepare.h"
@@ -29,7 +30,6 @@
 #include "util/list.h"
 
 #define LANE_THREADS 4
-#define LEAVE_SECONDS 2
 
 struct lane {
 	struct list link;
@@ -434,7 +434,7 @@ static bool wait_idle(struct direct *direct)
 	int r = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += LEAVE_SECONDS;
+	until.tv_sec += DEADLINE_LEAVE_S;
 	while (direct->threads > 0 && r == 0)
 		r = pthread_cond_timedwait(&direct->idle, &direct->lock, &until);
 	return direct->threads == 0;

@@ -21,10 +21,10 @@
 #include <sys/epoll.h>
 #include <time.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/loop/slots.h"
 
 #define NSEC_PER_SEC 1000000000ull
-#define RETRY_NSEC 1000000ull /* a waiting list that could not be worked off is looked at again */
 
 uint64_t loop_now(void)
 {
@@ -150,8 +150,8 @@ int loop_step(struct loop *loop, uint64_t deadline)
 	int r;
 
 	slots_work_off(loop);
-	if (loop->waiting_first != NO_SLOT && deadline > loop_now() + RETRY_NSEC)
-		deadline = loop_now() + RETRY_NSEC;
+	if (loop->waiting_first != NO_SLOT && deadline > loop_now() + DEADLINE_REARM_NS)
+		deadline = loop_now() + DEADLINE_REARM_NS;
 	r = submit_and_wait(loop, deadline);
 	/* EBUSY, EAGAIN: completions have to be taken first, or memory is short: the next step
 	 * tries again */

@@ -30,12 +30,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/pager/place.h"
 #include "daemon/pager/procmap.h"
 #include "daemon/pager/state.h"
 #include "util/cleanup.h"
-
-#define PROOF_NSEC 1000000000ull
 
 static bool is_userfaultfd(int fd)
 {
@@ -189,7 +188,7 @@ static int start_looking(struct proof *proof)
 	if (r != 0)
 		return r;
 	list_unlink(&proof->link);
-	op_sleep(&proof->op, loop_now() + PROOF_NSEC);
+	op_sleep(&proof->op, loop_now() + DEADLINE_PROOF_NS);
 	r = start_thread(proof);
 	if (r < 0) {
 		op_stop(&proof->op);

@@ -114,7 +114,7 @@ static void protect(struct fence *fence)
 
 		if (now < fence->torn_at) {
 			space_ready(fence->window->space);
-			op_sleep(op, now + RETRY_NSEC);
+			op_sleep(op, now + DEADLINE_RETRY_NS);
 			return;
 		}
 		fence->torn = true;
@@ -303,7 +303,7 @@ static bool time_is_up(struct fence *fence)
 	if (!fence->asked)
 		pager_force(fence->op.pager, fence->job->job.tag);
 	fence->asked = true;
-	op_sleep(&fence->op, now + RETRY_NSEC);
+	op_sleep(&fence->op, now + DEADLINE_RETRY_NS);
 	return true;
 }
 

@@ -154,7 +154,7 @@ static int one_run(struct populate *populate)
 		r = fill(window, page, last, page, &populate->op, &populate->fill_error);
 		populate->filling = r > 0;
 		if (r == -EAGAIN) {
-			op_sleep(&populate->op, loop_now() + RETRY_NSEC);
+			op_sleep(&populate->op, loop_now() + DEADLINE_RETRY_NS);
 			return 1;
 		}
 		if (r)
@@ -168,7 +168,7 @@ static int one_run(struct populate *populate)
 	r = map(populate, page, last);
 	if (r == UFFD_AGAIN) {
 		space_ready(window->space);
-		op_sleep(&populate->op, loop_now() + RETRY_NSEC);
+		op_sleep(&populate->op, loop_now() + DEADLINE_RETRY_NS);
 		return 1;
 	}
 	if (r == 0)

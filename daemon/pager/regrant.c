@@ -64,7 +64,7 @@ static void step(struct op *op)
 	if (end - regrant->cursor > PUNCH_PAGES)
 		end = regrant->cursor + PUNCH_PAGES;
 	if (!view->write && view_release(view, regrant->cursor, end) < 0) {
-		op_sleep(op, loop_now() + RETRY_NSEC);
+		op_sleep(op, loop_now() + DEADLINE_RETRY_NS);
 		return;
 	}
 	unpark(window, regrant->cursor, end);

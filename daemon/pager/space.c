@@ -25,9 +25,6 @@
 #include "daemon/pager/state.h"
 #include "util/cleanup.h"
 
-#define QUIET_NSEC 10000000ull
-#define RETRY_MAX_NSEC 5000000ull
-
 void space_ready(struct space *space)
 {
 	list_unlink(&space->ready_link);
@@ -47,7 +44,7 @@ static void polled(struct loop_poll *poll, uint32_t events)
 		flags = fcntl(space->uffd, F_GETFL);
 		if (flags >= 0)
 			fcntl(space->uffd, F_SETFL, flags | O_NONBLOCK);
-		space->quiet_until = loop_now() + QUIET_NSEC;
+		space->quiet_until = loop_now() + DEADLINE_QUIET_NS;
 	}
 	space_ready(space);
 }
@@ -214,9 +211,9 @@ static void retry_deferred(struct space *space, uint64_t now)
 	for (unsigned int i = 0; i < n; i++)
 		fault_serve(space, again[i].address, again[i].flags);
 	space->tries = space->n_deferred ? space->tries + 1 : 0;
-	pause = RETRY_NSEC << (space->tries < 5 ? space->tries : 5);
+	pause = DEADLINE_RETRY_NS << (space->tries < 5 ? space->tries : 5);
 	space->retry_at =
-		space->n_deferred ? now + (pause < RETRY_MAX_NSEC ? pause : RETRY_MAX_NSEC) : 0;
+		space->n_deferred ? now + (pause < DEADLINE_RETRY_MAX_NS ? pause : DEADLINE_RETRY_MAX_NS) : 0;
 }
 
 int space_turn(struct space *space, uint64_t now)
@@ -230,7 +227,7 @@ int space_turn(struct space *space, uint64_t now)
 	n = uffd_read(space->uffd, messages, MESSAGES_AT_ONCE);
 	if (n < 0) {
 		/* a fork that we have no descriptor left for: it waits, and so does its parent */
-		space->quiet_until = now + QUIET_NSEC;
+		space->quiet_until = now + DEADLINE_QUIET_NS;
 		n = 0;
 	}
 	for (int i = 0; i < n; i++) {
@@ -251,6 +248,6 @@ int space_turn(struct space *space, uint64_t now)
 			    messages[i].arg.pagefault.flags);
 	}
 	if (space->n_deferred && !space->retry_at)
-		space->retry_at = now + RETRY_NSEC;
+		space->retry_at = now + DEADLINE_RETRY_NS;
 	return n;
 }

@@ -22,6 +22,7 @@
 #include "daemon/pager/bitmap.h"
 #include "daemon/pager/pager.h"
 #include "daemon/pager/queue.h"
+#include "daemon/core/deadline.h"
 #include "daemon/pager/segments.h"
 #include "daemon/pager/uffd.h"
 #include "daemon/pager/view.h"
@@ -33,7 +34,6 @@
 #define SLICE_PAGES 256	     /* protected and written back in one turn: 1 MiB */
 #define PUNCH_PAGES 512	     /* emptied in one turn: 2 MiB */
 #define POISON_PAGES 16384   /* made SIGBUS before a space is let go: 64 MiB */
-#define RETRY_NSEC 200000ull /* after EAGAIN: the address space was changing */
 
 struct pager;
 

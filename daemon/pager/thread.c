@@ -25,12 +25,12 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/pager/state.h"
 #include "daemon/pager/writer.h"
 #include "util/cleanup.h"
 
 #define JOBS_AT_ONCE 32
-#define LOOK_NSEC 2000000000ull /* how often spaces are asked whether they live */
 #define RING_ENTRIES 256
 #define LEFT_BEHIND 1
 #define LOOKS_PER_STEP 8 /* while it is busy, the loop is asked every so many rounds */
@@ -200,7 +200,7 @@ static void look_at_spaces(struct pager *pager, uint64_t now)
 {
 	if (now < pager->look_at)
 		return;
-	pager->look_at = now + LOOK_NSEC;
+	pager->look_at = now + DEADLINE_LOOK_NS;
 	list_for_each (pos, &pager->spaces)
 		space_look(list_entry(pos, struct space, link));
 	list_for_each (pos, &pager->children)

@@ -197,7 +197,7 @@ static void step(struct op *op)
 		end = wb->last - wb->cursor < SLICE_PAGES ? wb->last : wb->cursor + SLICE_PAGES;
 		if (protect_dirty(wb, wb->cursor, end) == UFFD_AGAIN) {
 			space_ready(wb->window->space);
-			op_sleep(op, loop_now() + RETRY_NSEC);
+			op_sleep(op, loop_now() + DEADLINE_RETRY_NS);
 			return;
 		}
 		end = writer_write(&wb->writer, wb->cursor, end);

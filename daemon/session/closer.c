@@ -8,9 +8,9 @@
  * (session.c) is what keeps one uid from taking all of them. A thread that is stuck in close(2) can't be
  * helped, not even by a signal; it is left alone.
  *
- * A number that is needed again at once is freed by sending the file, as one that passes descriptors does, into
- * a socket pair of our own. What is in there has no number, and a thread that takes the message out
- * without room for a descriptor closes it.
+ * A number that is needed again at once is freed by sending the file, as one that passes descriptors
+ * does, into a socket pair of our own. What is in there has no number, and a thread that takes the
+ * message out without room for a descriptor closes it.
  */
 
 #include "daemon/session/closer.h"

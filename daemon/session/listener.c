@@ -3,11 +3,11 @@
 /*
  * Accepting.
  *
- * One accept is outstanding at any time. When this process is out of descriptors that fails at once,
- * whether somebody connects or not; so we wait for a connection first. It can't stay where it is, or it would be
- * reported again and again: one descriptor is kept in reserve, spent on accepting it and hanging up on
- * it, and taken back. What its client has sent by then may hold up who closes it, so that is done
- * elsewhere (closer.h).
+ * One accept is outstanding at any time. When this process is out of descriptors that fails at
+ * once, whether somebody connects or not; so we wait for a connection first. It can't stay where it
+ * is, or it would be reported again and again: one descriptor is kept in reserve, spent on accepting
+ * it and hanging up on it, and taken back. What its client has sent by then may hold up who closes
+ * it, so that is done elsewhere (closer.h).
  *
  * A socket file of our own making is removed at the end, if it is still the one we made.
  */

@@ -63,5 +63,6 @@ void quota_refund_part(struct quota_charge *charge, uint64_t amount);
 uint64_t quota_used(const struct quota_user *user, enum quota_kind kind);
 uint64_t quota_limit(const struct quota_user *user, enum quota_kind kind);
 
-/* Whether little is left, less than 1/8 of the limit; true once, and again only after there was 1/4 in between. */
+/* Whether little is left, less than 1/8 of the limit; true once, and again only after there was 1/4
+ * in between. */
 bool quota_became_short(struct quota_user *user, enum quota_kind kind);

@@ -5,24 +5,27 @@
  *
  * Receiving is one operation of the loop at a time: a frame comes, is handed on, and only then is
  * the next one asked for. So each session gets one request a round, however fast it writes, and a
- * decoded message may point into the session's only buffer. With too many requests unanswered, or too
- * many parts of answers unread, no further frame is asked for (stalled): the socket's own flow
- * control does the rest. What waits for *other* clients has a lower limit of its own, which the owner keeps, so a
- * stalled session waits for nothing but the supervisor.
+ * decoded message may point into the session's only buffer. With too many requests unanswered, or
+ * too many parts of answers unread, no further frame is asked for (stalled): the socket's own flow
+ * control does the rest. What waits for *other* clients has a lower limit of its own, which the
+ * owner keeps, so a stalled session waits for nothing but the supervisor.
  *
- * Parts of an answer share frames: they are collected, for one session at a time, until the answer is
- * complete. Sending is the outbox's (outbox.h). It is bounded: a client that lets it fill up is hung up on,
- * since anything else would be a promise to remember without end.
+ * Parts of an answer share frames: they are collected, for one session at a time, until the answer
+ * is complete. Sending is the outbox's (outbox.h). It is bounded: a client that lets it fill up is
+ * hung up on, since anything else would be a promise to remember without end.
  *
- * Descriptors that the client passed, and the socket itself with all that may be queued in it, are closed
- * elsewhere (closer.h). A session that owes too many is hung up on, and one that owes any counts as a
- * session of its uid until they are closed.
+ * Descriptors that the client passed, and the socket itself with all that may be queued in it, are
+ * closed elsewhere (closer.h). A session that owes too many is hung up on, and one that owes any
+ * counts as a session of its uid until they are closed.
  *
  * A session over the quota of its uid is told so in answer to its first request, where the client
  * looks for it. Only so many are kept until then; the oldest are hung up on without a word.
  *
  * Hanging up only marks: callers on the stack keep a valid session. `closed` is called, once, from
  * sessions_reap(); the memory goes when the kernel has given back both operations' buffers.
+ *
+ * It is long for one reason: beginning, requests, debts and the end of a session are one life, whose
+ * every step looks at `hung_up`; what has a life of its own (outbox, parts, closer) is elsewhere.
  */
 
 #include "daemon/session/session.h"
@@ -347,8 +350,8 @@ static bool negotiate(struct session *session, const struct proto_message *messa
 	return true;
 }
 
-/* Who came one too many is judged when it asks: the end of one session and the beginning of the next are heard
- * from two sockets, in any order. */
+/* Who came one too many is judged when it asks: the end of one session and the beginning of the next
+ * are heard from two sockets, in any order. */
 static bool is_welcome(struct session *session)
 {
 	if (list_empty(&session->unwelcome_link))

@@ -9,20 +9,17 @@
  *
  * The pager is woken once for all jobs of a round. A late job is one that nobody waits for: it does not
  * wake the pager while requests wait for each other's holders, whom the pager would only keep from
- * running, but is taken along with the next that does, and is not put off for long. Jobs stay in the
- * order in which they were submitted, late or not.
+ * running, but is taken along with the next that does, and is not put off for long (deadline.h). Jobs
+ * stay in the order in which they were submitted, late or not.
  */
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/supervisor/wiring.h"
 
 #define OWN_TAG (UINT64_C(1) << 63)
-
-/* A late job waits for this long while requests wait for others, and for that long if none does. */
-#define LATE_NSEC 10000000ull
-#define LATE_IDLE_NSEC 200000ull
 
 struct job *job_find(const struct supervisor *s, uint64_t tag)
 {
@@ -112,7 +109,7 @@ void job_submit_late(struct supervisor *s, const struct job *context, struct pag
 	list_init(&late->link);
 	list_append(&s->late, &late->link);
 	if (s->kick_at == CORE_NEVER)
-		s->kick_at = loop_now() + LATE_NSEC;
+		s->kick_at = loop_now() + DEADLINE_LATE_NS;
 }
 
 void jobs_forget_late(struct supervisor *s)
@@ -125,7 +122,7 @@ void jobs_forget_late(struct supervisor *s)
 /* The pager is told of all jobs at once: of the first that somebody waits for in this round. */
 uint64_t jobs_due(const struct supervisor *s)
 {
-	uint64_t soon = LATE_NSEC - LATE_IDLE_NSEC;
+	uint64_t soon = DEADLINE_LATE_NS - DEADLINE_LATE_IDLE_NS;
 
 	if (s->n_unanswered || s->kick_at == CORE_NEVER || s->kick_at < soon)
 		return s->kick_at;

@@ -23,10 +23,11 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/supervisor/wiring.h"
 
 #define SEALS_MIN 4			  /* who has fewer is not asked */
-#define TRIGGER "some 200000 2000000"	  /* of 2 s, 200 ms waited for memory */
+#define TRIGGER "some " DEADLINE_PRESSURE_US " " DEADLINE_PRESSURE_WINDOW_US
 
 /* ---- the answer -------------------------------------------------------------------------- */
 
