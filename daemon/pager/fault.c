@@ -240,6 +240,19 @@ static void choose_run(const struct pager *pager, struct window *window,
 	*ret_last = last;
 }
 
+/* The kernel knows the end of a READ view's memory, and gives SIGBUS by itself. */
+static int past_end(struct space *space, const struct segment *segment, uint64_t page)
+{
+	struct window *window = segment->window;
+
+	if (!window->view->write && page >= window->view->cut) {
+		uffd_wake(space->uffd, address_of(segment, page), PAGE_BYTES);
+		return 0;
+	}
+	bitmap_set(window->past, page, page + 1);
+	return fault_poison(space, address_of(segment, page));
+}
+
 static int absent(struct space *space, struct segment *segment, uint64_t page, uint64_t flags)
 {
 	struct window *window = segment->window;
@@ -250,7 +263,7 @@ static int absent(struct space *space, struct segment *segment, uint64_t page, u
 
 	pages = limit > view->start ? (limit - view->start + PAGE_BYTES - 1) >> PAGE_SHIFT : 0;
 	if (page >= pages)
-		return fault_poison(space, address_of(segment, page));
+		return past_end(space, segment, page);
 	if (bitmap_test(view->filling, page))
 		return 0; /* its arrival wakes everybody */
 	choose_run(space->pager, window, segment, page, pages, &first, &last);
@@ -282,7 +295,7 @@ static int absent(struct space *space, struct segment *segment, uint64_t page, u
 		/* the object may have turned out to be shorter */
 		last = bitmap_next_clear(view->filled, page, last);
 		if (last <= page)
-			return fault_poison(space, address_of(segment, page));
+			return past_end(space, segment, page);
 	}
 	return fault_map(space, segment, first, last, page, written);
 }

@@ -43,17 +43,6 @@ struct fill {
 	uint8_t *buffer;
 };
 
-uint64_t view_limit(const struct view *view)
-{
-	uint64_t limit = view->end;
-
-	if (limit > view->object->size)
-		limit = view->object->size;
-	if (limit > view->short_at)
-		limit = view->short_at;
-	return limit;
-}
-
 /* Puts @got bytes at page @first, zero to the end of their last page. How many pages that was. */
 static int store(struct pager *pager, struct view *view, uint64_t first, uint8_t *buffer,
 		 uint64_t got, uint64_t *ret_pages)
@@ -313,6 +302,7 @@ static void arrived(struct loop_op *op, int result)
 		}
 	} else if (result == 0) {
 		fill->view->short_at = fill->from + fill->got;
+		view_fit(fill->view);
 		finish(fill, 0);
 		return;
 	} else if (result != -EINTR && result != -EAGAIN) {

@@ -69,7 +69,11 @@ int object_resized(struct pager *pager, uint64_t id, uint64_t size)
 	if (!object)
 		return -EINVAL;
 	object->size = size;
-	list_for_each (pos, &object->views)
-		list_entry(pos, struct view, link)->short_at = UINT64_MAX;
+	list_for_each (pos, &object->views) {
+		struct view *view = list_entry(pos, struct view, link);
+
+		view->short_at = UINT64_MAX;
+		view_fit(view);
+	}
 	return 0;
 }

@@ -62,12 +62,9 @@ static int continue_protected(struct space *space, uint64_t start, uint64_t leng
 	return continue_all(space, start, length, UFFDIO_CONTINUE_MODE_WP);
 }
 
-/* Pages [first, last) are filled. 0, UFFD_AGAIN, ... */
-static int map(struct populate *populate, uint64_t first, uint64_t last)
+int populate_filled(struct window *window, uint64_t first, uint64_t last, bool write)
 {
-	struct window *window = populate->window;
 	struct view *view = window->view;
-	bool write = populate->job->job.write;
 	bool open =
 		view->write && (write || window->pinnable || !window->pager->kernel.wp_continue);
 	int r;
@@ -77,7 +74,6 @@ static int map(struct populate *populate, uint64_t first, uint64_t last)
 		bitmap_set(view->dirty, first, last);
 		pthread_mutex_unlock(&view->lock);
 	}
-	bitmap_set(window->kept, first, last);
 	r = window_each(window, first, last,
 			view->write && !open ? continue_protected : continue_plain);
 	if (r == 0 && write)
@@ -165,7 +161,8 @@ static int one_run(struct populate *populate)
 		return -EFAULT; /* the object is shorter than it was said to be */
 	if (reachable(window, page, last) < last - page)
 		return -EFAULT;
-	r = map(populate, page, last);
+	bitmap_set(window->kept, page, last);
+	r = populate_filled(window, page, last, populate->job->job.write);
 	if (r == UFFD_AGAIN) {
 		space_ready(window->space);
 		op_sleep(&populate->op, loop_now() + DEADLINE_RETRY_NS);

@@ -11,6 +11,11 @@
  *
  * Before a page is held again it is empty, 2 MiB a turn: of the windows that share it another may be given
  * back just now, and what that one leaves is old.
+ *
+ * The object may have grown meanwhile. What gave SIGBUS in a READ window, because it was past the end, does
+ * so no more, see view_fit(). The memory of a WRITE window is sealed against resizing, and SIGBUS there is a
+ * mark in the page table that only a page can replace: each such page is brought in and mapped, before
+ * any thread that is parked goes on. A thread that is not may meet the mark until then.
  */
 
 #include <errno.h>
@@ -24,7 +29,58 @@ struct regrant {
 	struct job *job;
 	struct window *window;
 	uint64_t first, last, cursor;
+	int fill_error;
+	bool begun;
+	bool filling; /* nothing runs the operation before that has ended */
 };
+
+enum { DONE, LATER };
+
+/* One page that is not past the end any more: LATER, or DONE when it is there, or stays as it is. */
+static int bring_back(struct regrant *regrant, uint64_t page)
+{
+	struct window *window = regrant->window;
+	struct view *view = window->view;
+	int r = 0;
+
+	if (regrant->filling && regrant->fill_error < 0)
+		r = regrant->fill_error;
+	else if (!bitmap_test(view->filled, page)) {
+		regrant->fill_error = 0;
+		r = fill(window, page, page + 1, page, &regrant->op, &regrant->fill_error);
+		regrant->filling = r > 0;
+		if (r > 0)
+			return LATER;
+	}
+	regrant->filling = false;
+	if (r == 0 && bitmap_test(view->filled, page))
+		r = populate_filled(window, page, page + 1, false);
+	if (r == -EAGAIN || r == UFFD_AGAIN) {
+		space_ready(window->space);
+		op_sleep(&regrant->op, loop_now() + RETRY_NSEC);
+		return LATER;
+	}
+	bitmap_clear(window->past, page, page + 1);
+	return DONE;
+}
+
+static int bring_all_back(struct regrant *regrant, uint64_t last)
+{
+	struct window *window = regrant->window;
+	const struct view *view = window->view;
+	uint64_t limit = view_limit(view), page = regrant->cursor, end;
+
+	end = limit > view->start ? (limit - view->start + PAGE_BYTES - 1) >> PAGE_SHIFT : 0;
+	if (end > last)
+		end = last;
+	while ((page = bitmap_next_set(window->past, page, end)) < end) {
+		if (!bitmap_test(window->parked, page))
+			page++; /* it was taken anew */
+		else if (bring_back(regrant, page) == LATER)
+			return LATER;
+	}
+	return DONE;
+}
 
 static void unpark(struct window *window, uint64_t first, uint64_t last)
 {
@@ -63,17 +119,23 @@ static void step(struct op *op)
 	}
 	if (end - regrant->cursor > PUNCH_PAGES)
 		end = regrant->cursor + PUNCH_PAGES;
+	if (!regrant->begun) {
+		regrant->begun = true;
+		view->short_at = UINT64_MAX;
+		view_fit(view);
+	}
 	if (!view->write && view_release(view, regrant->cursor, end) < 0) {
 		op_sleep(op, loop_now() + DEADLINE_RETRY_NS);
 		return;
 	}
+	if (view->write && bring_all_back(regrant, end) == LATER)
+		return;
 	unpark(window, regrant->cursor, end);
 	regrant->cursor = end;
 	if (end < regrant->last) {
 		op_again(op);
 		return;
 	}
-	view->short_at = UINT64_MAX;
 	window_wake(window, regrant->first, regrant->last);
 	finish(regrant);
 }

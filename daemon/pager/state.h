@@ -118,6 +118,7 @@ struct window {
 	/* one bit a page; blocked: no fault is served; then parked, dead, or neither: being
 	 * fenced */
 	uint64_t *blocked, *parked, *dead;
+	uint64_t *past; /* WRITE: SIGBUS was given out since they were past the end of the object */
 	uint64_t *kept; /* populated: not to be dropped, and with dirty not to be protected */
 	uint64_t *held; /* of a READ view, under its lock: share.c */
 	struct list segments;
@@ -286,9 +287,6 @@ int fault_poison(struct space *space, uint64_t address);
 
 /* ---- fill.c ------------------------------------------------------------------------------ */
 
-/* Where the bytes of @view end now, as an offset of the object. */
-uint64_t view_limit(const struct view *view);
-
 /* Brings [first, last) in, none of which is filled or being filled, all before the limit: 0, one of
  * the answers below, or -errno. -EAGAIN: not now. A @waiter is run when it came later, and finds in
  * *ret_error what became of it. */
@@ -307,6 +305,11 @@ void fill_deinit(struct pager *pager);
 /* ---- operations: populate.c, writeback.c (flush and commit), fence.c, regrant.c, drop.c ---- */
 
 void populate_start(struct pager *pager, struct job *job);
+
+/* Makes filled pages appear before they are touched, over SIGBUS too; for writing they are dirty from then
+ * on. 0, or an answer of enum uffd_answer. */
+int populate_filled(struct window *window, uint64_t first, uint64_t last, bool write);
+
 void writeback_start(struct pager *pager, struct job *job);
 int fence_prepare(struct job *job); /* any thread; -ENOMEM */
 void fence_start(struct pager *pager, struct job *job);

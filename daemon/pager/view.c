@@ -7,8 +7,9 @@
  * writing, through /proc. A WRITE view is its one holder's alone (a punch needs a writable
  * descriptor, so two of them could empty each other's pages) and can't be resized. A READ view is
  * shared by windows of the same range and right, each of which has a read-only description of its
- * own; what of it is whose is told in share.c. It is cut to nothing when its last window is gone, so
- * that every mapping of it anywhere gives SIGBUS.
+ * own; what of it is whose is told in share.c. It is as long as the object goes on, within the range, so
+ * that the kernel itself gives SIGBUS past the end and stops doing so when the object has grown again.
+ * It is cut to nothing when its last window is gone, and every mapping of it anywhere gives SIGBUS.
  *
  * `users` counts what needs the view and its object on the pager's thread; `references` keeps the
  * memory for the thread that forces fences, and may be dropped by it last.
@@ -100,6 +101,7 @@ static int view_new(struct pager *pager, struct object *object, uint64_t start, 
 	list_init(&view->fills);
 	list_init(&view->waiters);
 	list_init(&view->buffers);
+	view->cut = view->pages;
 	words = BITMAP_WORDS(view->pages);
 	view->filled = calloc(words, sizeof(uint64_t));
 	view->filling = calloc(words, sizeof(uint64_t));
@@ -200,6 +202,32 @@ int view_lend(const struct view *view)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", view->memory);
 	fd = open(path, (view->write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+uint64_t view_limit(const struct view *view)
+{
+	uint64_t limit = view->end;
+
+	if (limit > view->object->size)
+		limit = view->object->size;
+	if (limit > view->short_at)
+		limit = view->short_at;
+	return limit;
+}
+
+void view_fit(struct view *view)
+{
+	uint64_t limit = view_limit(view), pages = 0;
+
+	if (view->write || view->spent)
+		return;
+	if (limit > view->start)
+		pages = (limit - view->start + PAGE_BYTES - 1) >> PAGE_SHIFT;
+	if (pages == view->cut || ftruncate(view->memory, (off_t)(pages << PAGE_SHIFT)) < 0)
+		return;
+	fill_stale(view, pages, view->pages);
+	bitmap_clear(view->filled, pages, view->pages);
+	view->cut = pages;
 }
 
 int view_punch(const struct view *view, uint64_t first, uint64_t last)

@@ -23,6 +23,7 @@ struct view {
 	struct object *object;
 	uint64_t start, end; /* bytes of the object, as granted; memory begins at start */
 	uint64_t pages;
+	uint64_t cut; /* READ: pages that the memory has, the rest is past the end of the object */
 	uint64_t right;
 	uint64_t short_at; /* the object was seen to end there, by reading; UINT64_MAX */
 	bool write, spent;
@@ -57,6 +58,12 @@ void view_unuse(struct view *view);
 
 struct view *view_ref(struct view *view);
 struct view *view_unref(struct view *view);
+
+/* Where the bytes of @view end now, as an offset of the object. */
+uint64_t view_limit(const struct view *view);
+
+/* After the limit may have changed: what is past it of a READ view is SIGBUS, what is not comes back. */
+void view_fit(struct view *view);
 
 /* A descriptor for the holder: of a READ view one that can't be made writable. */
 int view_lend(const struct view *view);

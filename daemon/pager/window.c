@@ -68,7 +68,7 @@ static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd
 		return r;
 	}
 	words = BITMAP_WORDS(window->view->pages);
-	window->blocked = calloc(words * 5, sizeof(uint64_t));
+	window->blocked = calloc(words * 6, sizeof(uint64_t));
 	*ret_fd = window->blocked ? view_lend(window->view) : -ENOMEM;
 	if (*ret_fd < 0) {
 		r = *ret_fd;
@@ -80,6 +80,7 @@ static int open_it(struct pager *pager, const struct pager_job *job, int *ret_fd
 	window->dead = window->parked + words;
 	window->kept = window->dead + words;
 	window->held = window->kept + words;
+	window->past = window->held + words;
 	window->pager = pager;
 	window->space = space;
 	window->pinnable = job->pinnable && job->write;

@@ -3,6 +3,7 @@
 # One program for each thing about the kernel that the pager and the guard are built on. They use no code of ours.
 
 kernel_tests = \
+	%D%/kernel-cut \
 	%D%/kernel-fanotify-before \
 	%D%/kernel-fanotify-lease \
 	%D%/kernel-fanotify-modify \

@@ -2,23 +2,32 @@
 
 /*
  * A breaker halves the file under a transparent reader: afterwards the reader sees the first half as before, SIGBUS
- * past the new end, as a plain mapping would give, and zeros between the end and its page's end.
+ * past the new end, as a plain mapping would give, and zeros between the end and its page's end. When another makes
+ * the file as long as before, the reader sees all of it, and so does a writer.
  */
 
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "tests/system/rig.h"
 
 enum { SIZE = 2 * 1024 * 1024, HALF = 1024 * 1024 + 10 };
 
-static int reader(int channel, void *data)
+/* The library's thread hears of it about when this one may go on. */
+static void await_size(const struct mapseal_seal *seal, uint64_t size)
+{
+	while (mapseal_object_size(seal) != size)
+		sched_yield();
+}
+
+static int holder(int channel, void *data)
 {
 	struct mapseal *m = client(MAPSEAL_THREAD);
-	struct mapseal_seal *seal = hold(m, "file", 0, 0, MAPSEAL_READ, MAPSEAL_TRANSPARENT);
+	struct mapseal_seal *seal = hold(m, "file", 0, 0, *(const enum mapseal_mode *)data,
+					 MAPSEAL_TRANSPARENT);
 	const volatile unsigned char *bytes = mapseal_address(seal);
 
-	(void)data;
 	expect(rig_same(bytes, 0, SIZE, 1));
 	cue(channel, "read");
 	cue_wait(channel, "truncated");
@@ -27,30 +36,61 @@ static int reader(int channel, void *data)
 	expect_eq(bytes[HALF / 4096 * 4096 + 4095], 0);
 	for (size_t at = HALF / 4096 * 4096 + 4096; at < SIZE; at += 65536)
 		expect(touch_is_sigbus(bytes + at));
-	expect_eq(mapseal_object_size(seal), HALF);
+	await_size(seal, HALF);
+	cue(channel, "bus");
+	cue_wait(channel, "grown");
+	expect(rig_same(bytes, 0, HALF, 1));
+	expect(rig_same(bytes + HALF, HALF, SIZE - HALF, 2));
+	await_size(seal, SIZE);
 	mapseal_seal_free(seal);
 	mapseal_close(m);
 	return 0;
 }
 
-int main(void)
+static void grow(const char *path)
 {
-	struct rig *rig = rig_new();
-	const char *path = rig_file(rig, "file", SIZE, 1);
+	static unsigned char bytes[SIZE];
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	rig_fill(bytes, 0, SIZE, 2);
+	expect_eq(pwrite(fd, bytes + HALF, SIZE - HALF, HALF), SIZE - HALF);
+	close(fd);
+}
+
+static void shrink_and_grow(struct rig *rig, enum mapseal_mode mode)
+{
+	const char *path = rig_path(rig, mode == MAPSEAL_READ ? "read" : "write");
+	struct actor actor = actor_start(holder, &mode);
 	struct mapseal_break *brk;
-	struct actor actor;
 	struct mapseal *m;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\nkernel-faults = yes\n", path);
-	actor = actor_start(reader, NULL);
 	cue_wait(actor.channel, "read");
-	m = client(MAPSEAL_THREAD);
+	m = client(0);
 	brk = break_range(m, "file", 0, 0, MAPSEAL_BREAK_HOLD);
 	expect(truncate(path, HALF) == 0);
 	must(mapseal_break_end(brk));
 	cue(actor.channel, "truncated");
+	cue_wait(actor.channel, "bus");
+	brk = break_range(m, "file", 0, 0, MAPSEAL_BREAK_HOLD);
+	grow(path);
+	must(mapseal_break_end(brk));
+	cue(actor.channel, "grown");
 	actor_join(&actor);
 	mapseal_close(m);
-	rig_free(rig);
+}
+
+int main(void)
+{
+	enum mapseal_mode modes[] = { MAPSEAL_READ, MAPSEAL_WRITE };
+
+	for (int i = 0; i < 2; i++) {
+		struct rig *rig = rig_new();
+		const char *path = rig_file(rig, modes[i] == MAPSEAL_READ ? "read" : "write", SIZE, 1);
+
+		rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\nkernel-faults = yes\n",
+			  path);
+		shrink_and_grow(rig, modes[i]);
+		rig_free(rig);
+	}
 	return 0;
 }

@@ -145,6 +145,7 @@ static void parked(struct rig *rig, int flags)
 	check_is(event.error, 0);
 	rig_regrant(rig, &window);
 	check(!rig_read(&window.at[3 * PAGE], &byte));
+	check(!rig_read(&window.at[(N - 1) * PAGE], &byte));
 	check(rig_read(&window.at[2 * PAGE + 99], &byte));
 	check_is(byte, rig_byte(2 * PAGE + 99));
 	check(rig_read(&window.at[2 * PAGE + 100], &byte));
@@ -153,6 +154,34 @@ static void parked(struct rig *rig, int flags)
 		window.at[2 * PAGE + 200] = 1;
 		check_is(rig_commit(rig, &window).error, 0);
 		check_is(lseek(mine, 0, SEEK_END), 2 * PAGE + 100);
+	}
+
+	/* grown again, by less and then by all: what was SIGBUS shows the bytes there are now */
+	for (unsigned long end = 10 * PAGE + 10; end <= N * PAGE; end += (N - 10) * PAGE - 10) {
+		event = rig_fence(rig, &window, PAGER_HOW_PARK);
+		check_is(event.error, 0);
+		check_is(ftruncate(mine, (off_t)end), 0);
+		check_is(pwrite(mine, "m", 1, 3 * PAGE), 1);
+		check_is(pwrite(mine, "e", 1, (off_t)end - 1), 1);
+		event = rig_do(rig, (struct pager_job){
+					    .type = PAGER_OBJECT_RESIZED,
+					    .object = object,
+					    .end = end,
+				    });
+		check_is(event.error, 0);
+		rig_regrant(rig, &window);
+		check(rig_read(&window.at[3 * PAGE], &byte));
+		check_is(byte, 'm');
+		check(rig_read(&window.at[end - 1], &byte));
+		check_is(byte, 'e');
+		check_is(rig_read(&window.at[11 * PAGE], &byte), end > 11 * PAGE);
+		check_is(rig_read(&window.at[(N - 1) * PAGE], &byte), end == N * PAGE);
+	}
+	if (flags & RIG_WRITE) {
+		window.at[11 * PAGE] = 11;
+		check_is(rig_commit(rig, &window).error, 0);
+		check_is(pread(mine, &byte, 1, 11 * PAGE), 1);
+		check_is(byte, 11);
 	}
 	rig_close(rig, &window);
 	close(mine);
