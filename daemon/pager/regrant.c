@@ -57,7 +57,7 @@ static int bring_back(struct regrant *regrant, uint64_t page)
 		r = populate_filled(window, page, page + 1, false);
 	if (r == -EAGAIN || r == UFFD_AGAIN) {
 		space_ready(window->space);
-		op_sleep(&regrant->op, loop_now() + RETRY_NSEC);
+		op_sleep(&regrant->op, loop_now() + DEADLINE_RETRY_NS);
 		return LATER;
 	}
 	bitmap_clear(window->past, page, page + 1);
