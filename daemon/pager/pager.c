@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/pager/state.h"
 #include "daemon/pager/writer.h"
 #include "util/cleanup.h"
@@ -174,8 +175,8 @@ int pager_new(const struct pager_config *config, struct pager **ret)
 
 /* ---- its end ----------------------------------------------------------------------------- */
 
-#define END_NSEC 2000000000ull
-#define STUCK_NSEC 500000000ull /* more than that after its time: it is not coming */
+#define NSEC_PER_S 1000000000ull
+#define STUCK_NSEC (NSEC_PER_S / 2) /* more than that after its time: it is not coming */
 
 static struct pager *volatile last_left; /* what the kernel may still write to is not to be mistaken for a leak */
 
@@ -228,7 +229,7 @@ struct pager *pager_free(struct pager *pager)
 	if (!pager)
 		return NULL;
 	if (!atomic_load(&pager->stop))
-		pager_end(pager, loop_now() + END_NSEC, &left);
+		pager_end(pager, loop_now() + DEADLINE_LEAVE_S * NSEC_PER_S, &left);
 	pthread_mutex_lock(&pager->end_lock);
 	left_behind = pager->left_behind;
 	pthread_mutex_unlock(&pager->end_lock);

@@ -96,57 +96,81 @@ static int settle(int r, int64_t result, uint64_t *done)
 	return answer_of(error);
 }
 
+/* A range that is in two mappings (somebody protected or locked a part of it) is refused as a whole, as is
+ * one with a hole. Then less of it is tried, down to a page; after that, all that is left. */
+struct walk {
+	uint64_t length, done, size;
+};
+
+static struct walk walk_begin(uint64_t length)
+{
+	return (struct walk){ .length = length, .size = length };
+}
+
+/* What a call on walk->size bytes that returned @r with @result in its field means. 0: go on if there is
+ * anything left. */
+static int walk_on(struct walk *walk, int r, int64_t result)
+{
+	r = settle(r, result, &walk->done);
+	if (r == UFFD_MOVED && walk->size > PAGE_BYTES) {
+		walk->size = walk->size / PAGE_BYTES / 2 * PAGE_BYTES;
+		return 0;
+	}
+	walk->size = walk->length - walk->done;
+	return r;
+}
+
 int uffd_continue(int uffd, uint64_t start, uint64_t length, uint64_t mode, uint64_t *ret_done)
 {
-	uint64_t done = 0;
+	struct walk walk = walk_begin(length);
 	int r = 0;
 
-	while (r == 0 && done < length) {
+	while (r == 0 && walk.done < length) {
 		struct uffdio_continue arg = {
-			.range = { start + done, length - done },
+			.range = { start + walk.done, walk.size },
 			.mode = mode,
 		};
 
 		r = ioctl(uffd, UFFDIO_CONTINUE, &arg);
-		r = settle(r, arg.mapped, &done);
+		r = walk_on(&walk, r, arg.mapped);
 	}
-	*ret_done = done;
+	*ret_done = walk.done;
 	return r;
 }
 
 int uffd_copy(int uffd, uint64_t start, const void *from, uint64_t length, uint64_t mode,
 	      uint64_t *ret_done)
 {
-	uint64_t done = 0;
+	struct walk walk = walk_begin(length);
 	int r = 0;
 
-	while (r == 0 && done < length) {
+	while (r == 0 && walk.done < length) {
 		struct uffdio_copy arg = {
-			.dst = start + done,
-			.src = (uint64_t)(uintptr_t)from + done,
-			.len = length - done,
+			.dst = start + walk.done,
+			.src = (uint64_t)(uintptr_t)from + walk.done,
+			.len = walk.size,
 			.mode = mode,
 		};
 
 		r = ioctl(uffd, UFFDIO_COPY, &arg);
-		r = settle(r, arg.copy, &done);
+		r = walk_on(&walk, r, arg.copy);
 	}
-	*ret_done = done;
+	*ret_done = walk.done;
 	return r;
 }
 
 int uffd_poison(int uffd, uint64_t start, uint64_t length, uint64_t *ret_done)
 {
-	uint64_t done = 0;
+	struct walk walk = walk_begin(length);
 	int r = 0;
 
-	while (r == 0 && done < length) {
-		struct uffdio_poison arg = { .range = { start + done, length - done } };
+	while (r == 0 && walk.done < length) {
+		struct uffdio_poison arg = { .range = { start + walk.done, walk.size } };
 
 		r = ioctl(uffd, UFFDIO_POISON, &arg);
-		r = settle(r, arg.updated, &done);
+		r = walk_on(&walk, r, arg.updated);
 	}
-	*ret_done = done;
+	*ret_done = walk.done;
 	return r;
 }
 

@@ -278,22 +278,26 @@ static int only_again(struct space *space, int r)
 	return r == UFFD_AGAIN ? r : 0;
 }
 
-static int protect(struct space *space, uint64_t start, uint64_t length)
+static int set_protection(struct space *space, uint64_t start, uint64_t length, uint64_t mode)
 {
-	int r = uffd_protect(space->uffd, start, length, UFFDIO_WRITEPROTECT_MODE_WP);
+	int r = uffd_protect(space->uffd, start, length, mode);
 
 	/* a hole in the range stops it early; page by page the rest is reached */
 	for (uint64_t at = 0; r == UFFD_MOVED && length > PAGE_BYTES && at < length;
 	     at += PAGE_BYTES)
-		if (uffd_protect(space->uffd, start + at, PAGE_BYTES,
-				 UFFDIO_WRITEPROTECT_MODE_WP) == UFFD_AGAIN)
+		if (uffd_protect(space->uffd, start + at, PAGE_BYTES, mode) == UFFD_AGAIN)
 			return UFFD_AGAIN;
 	return only_again(space, r);
 }
 
+static int protect(struct space *space, uint64_t start, uint64_t length)
+{
+	return set_protection(space, start, length, UFFDIO_WRITEPROTECT_MODE_WP);
+}
+
 static int unprotect(struct space *space, uint64_t start, uint64_t length)
 {
-	return only_again(space, uffd_protect(space->uffd, start, length, 0));
+	return set_protection(space, start, length, 0);
 }
 
 static int wake(struct space *space, uint64_t start, uint64_t length)

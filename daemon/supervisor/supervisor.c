@@ -32,11 +32,11 @@
 
 #include "daemon/authority/export.h"
 #include "daemon/config/config.h"
+#include "daemon/core/deadline.h"
 #include "daemon/supervisor/wiring.h"
 #include "util/units.h"
 
 #define RING_ENTRIES 1024
-#define PAGER_END_NSEC 2000000000ull /* for disks that somebody has waited for long enough */
 #define MAX_QUEUE (512 * 1024)
 
 const struct core_policy *supervisor_policy(const struct supervisor *s)
@@ -347,10 +347,11 @@ int supervisor_adopt(struct supervisor *s, int fd)
 /* When somebody could not wait for the disk any more. */
 static void end_pager(struct supervisor *s)
 {
+	uint64_t until = loop_now() + DEADLINE_LEAVE_S * UINT64_C(1000000000);
 	char bytes[UNITS_MAX];
 	struct pager_left left;
 
-	if (s->pager && pager_end(s->pager, loop_now() + PAGER_END_NSEC, &left) < 0) {
+	if (s->pager && pager_end(s->pager, until, &left) < 0) {
 		if (left.stuck)
 			log_line(LOG_LEVEL_ERROR, "LOST with the end of the supervisor: what windows held; "
 						  "an address space of a holder could not be left");

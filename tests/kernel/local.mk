@@ -20,6 +20,7 @@ kernel_tests = \
 	%D%/kernel-nowait-read \
 	%D%/kernel-poison \
 	%D%/kernel-private-readonly \
+	%D%/kernel-reclaim \
 	%D%/kernel-register-across \
 	%D%/kernel-revoked-buffer \
 	%D%/kernel-storm \

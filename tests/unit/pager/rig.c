@@ -287,6 +287,11 @@ struct window_of rig_window(struct rig *rig, uint64_t object, uint64_t start, ui
 	return window;
 }
 
+void rig_lock(const struct window_of *window)
+{
+	check_is(mlock2(window->at, window->length, MLOCK_ONFAULT), 0);
+}
+
 struct pager_event rig_commit(struct rig *rig, const struct window_of *window)
 {
 	return rig_do(rig, (struct pager_job){

@@ -87,6 +87,9 @@ uint64_t rig_object(struct rig *rig, int fd, uint64_t size, bool writable);
 int rig_file(size_t size);
 unsigned char rig_byte(uint64_t offset);
 
+/* As the library does for what is populated: or reclaim may take it out of the page table. */
+void rig_lock(const struct window_of *window);
+
 enum { RIG_WRITE = 1, RIG_PINNABLE = 2, RIG_UNMAPPED = 4 };
 struct window_of rig_window(struct rig *rig, uint64_t object, uint64_t start, uint64_t end,
 			    int flags);

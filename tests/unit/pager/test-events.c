@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* What a holder does to its address space while it holds a window: moves it, unmaps a part, drops
- * or removes pages, maps something else there, forks. */
+ * or removes pages, splits its mappings, maps something else there, forks. */
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -114,6 +114,46 @@ static void dropped(struct rig *rig)
 	close(mine);
 }
 
+/* One mapping becomes many when parts of it are protected or locked: each is served to its end, and
+ * taken back. */
+static void split(struct rig *rig, int flags)
+{
+	int fd = rig_file(N * PAGE), mine = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	uint64_t object = rig_object(rig, fd, N * PAGE, true);
+	struct window_of window = rig_window(rig, object, 0, N * PAGE, flags);
+	struct pager_job populate = {
+		.type = PAGER_POPULATE,
+		.window = window.id,
+		.start = 32 * PAGE,
+		.end = N * PAGE,
+		.write = flags & RIG_WRITE,
+	};
+	unsigned char byte;
+
+	for (unsigned long page = 1; page < N; page += 3)
+		check_is(mlock2(window.at + page * PAGE, PAGE, MLOCK_ONFAULT), 0);
+	check_is(mprotect(window.at + 10 * PAGE, PAGE, PROT_NONE), 0);
+	for (unsigned long page = 31; page > 10; page -= 2)
+		check_is(window.at[page * PAGE], rig_byte(page * PAGE));
+	for (unsigned long page = 0; page < 10; page++)
+		check_is(window.at[page * PAGE], rig_byte(page * PAGE));
+	check_is(rig_do(rig, populate).error, 0);
+	for (unsigned long page = 32; page < N; page++)
+		check_is(window.at[page * PAGE], rig_byte(page * PAGE));
+	if (flags & RIG_WRITE)
+		for (unsigned long page = 20; page < 40; page++)
+			window.at[page * PAGE] = 'w';
+	check_is(rig_fence(rig, &window, PAGER_HOW_RETURN).error, 0);
+	for (unsigned long page = 0; page < N; page++) {
+		check_is(pread(mine, &byte, 1, (off_t)(page * PAGE)), 1);
+		check_is(byte, flags & RIG_WRITE && page >= 20 && page < 40 ? 'w' :
+									      rig_byte(page * PAGE));
+		check(page == 10 || !rig_read(&window.at[page * PAGE], &byte));
+	}
+	rig_close(rig, &window);
+	close(mine);
+}
+
 static int child(struct window_of *write, struct window_of *read)
 {
 	unsigned char byte;
@@ -162,6 +202,9 @@ int main(void)
 	moved(&rig);
 	unmapped(&rig);
 	dropped(&rig);
+	split(&rig, 0);
+	split(&rig, RIG_WRITE);
+	split(&rig, RIG_WRITE | RIG_PINNABLE);
 	forked(&rig);
 	rig_stop(&rig);
 	return 0;

@@ -16,6 +16,7 @@
 static int populate(struct rig *rig, const struct window_of *window, uint64_t start, uint64_t end,
 		    bool write)
 {
+	rig_lock(window);
 	return rig_do(rig,
 		      (struct pager_job){
 			      .type = PAGER_POPULATE,

@@ -48,13 +48,15 @@ static void pair_close(struct rig *rig, struct pair *pair)
 
 static void populate(struct rig *rig, const struct window_of *window, uint64_t first, uint64_t last)
 {
-	struct pager_event event = rig_do(rig, (struct pager_job){
-						       .type = PAGER_POPULATE,
-						       .window = window->id,
-						       .start = first * PAGE,
-						       .end = last * PAGE,
-					       });
+	struct pager_event event;
 
+	rig_lock(window);
+	event = rig_do(rig, (struct pager_job){
+				    .type = PAGER_POPULATE,
+				    .window = window->id,
+				    .start = first * PAGE,
+				    .end = last * PAGE,
+			    });
 	check_is(event.error, 0);
 }
 
