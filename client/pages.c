@@ -7,9 +7,14 @@
  * range of which some part is not held any more is refused before anything is asked; one that loses
  * a part meanwhile has been done up to there, and is refused alike: that the supervisor then speaks of a
  * bad range is no fault of the caller's.
+ *
+ * What is populated is locked too, as far as RLIMIT_MEMLOCK goes, until the window is unmapped:
+ * reclaim takes a page out of a page table before it finds that it has no other place for it, and a
+ * system call would not find it there any more.
  */
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "client/direct.h"
 #include "client/error.h"
@@ -80,6 +85,16 @@ static void fill_commit(struct proto_message *message, const struct piece *piece
 	message->commit.length = end - start;
 }
 
+static void lock_in(const struct mapseal_seal *seal, uint64_t offset, uint64_t length)
+{
+	uint64_t page = connection_page(), start = offset - seal->offset, end = start + length;
+
+	start -= start % page;
+	end = (end + page - 1) / page * page;
+	/* those that are not there yet are locked when they come */
+	mlock2((char *)seal->window->address + start, (size_t)(end - start), MLOCK_ONFAULT);
+}
+
 int mapseal_populate(struct mapseal_seal *seal, uint64_t offset, uint64_t length,
 		     enum mapseal_mode mode)
 {
@@ -98,6 +113,7 @@ int mapseal_populate(struct mapseal_seal *seal, uint64_t offset, uint64_t length
 		return r;
 	if (seal->direct)
 		return direct_populate(seal, offset, length, mode);
+	lock_in(seal, offset, length);
 	wire_lock(&seal->m->wire);
 	r = each_piece(seal, offset, offset + length, &message, fill_populate);
 	wire_unlock(&seal->m->wire);

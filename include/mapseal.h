@@ -313,7 +313,8 @@ enum mapseal_guard mapseal_seal_guard(const struct mapseal_seal *seal);
 /* Brings pages in (mode READ), or in and writable (mode WRITE: they count as dirty until return),
  * so that system calls may use them: without kernel-faults a system call on an absent or
  * write-protected page gets EFAULT, see userfaultfd(2) UFFD_USER_MODE_ONLY. Call it inside
- * mapseal_enter(). Bytes of the object; rounded to pages. -EINVAL, -ESTALE (not held), -EIO,
+ * mapseal_enter(). Where memory is reclaimed they stay as far as RLIMIT_MEMLOCK lets them be locked,
+ * see mlock(2). Bytes of the object; rounded to pages. -EINVAL, -ESTALE (not held), -EIO,
  * -ENOMEM. */
 int mapseal_populate(struct mapseal_seal *seal, uint64_t offset, uint64_t length,
 		     enum mapseal_mode mode);

@@ -14,6 +14,19 @@
 
 enum { SIZE = 4 * 1024 * 1024 };
 
+static unsigned long locked_kib(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	unsigned long kib = 0;
+	char line[256];
+
+	expect(status);
+	while (fgets(line, sizeof(line), status) && sscanf(line, "VmLck: %lu", &kib) != 1)
+		;
+	fclose(status);
+	return kib;
+}
+
 static int caller(int channel, void *data)
 {
 	struct mapseal *m = client(MAPSEAL_THREAD);
@@ -38,6 +51,7 @@ static int caller(int channel, void *data)
 	expect_eq(mapseal_enter(seal), 0);
 	expect(write(pipe_fds[1], bytes + MiB, 4096) < 0 && errno == EFAULT);
 	must(mapseal_populate(seal, MiB, 4096, MAPSEAL_READ));
+	expect_eq(locked_kib(), 4); /* or reclaim could take it out of the page table */
 	expect_eq(write(pipe_fds[1], bytes + MiB, 4096), 4096);
 	expect_eq(read(pipe_fds[0], copy, 4096), 4096);
 	expect(rig_same(copy, MiB, 4096, 1));
