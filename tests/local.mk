@@ -28,7 +28,7 @@ AM_TESTS_ENVIRONMENT = \
 	CC='$(CC)'; export CC; \
 	SANITIZER='$(SANITIZER)'; export SANITIZER; \
 	PATH='$(abs_top_builddir)':"$$PATH"; export PATH; \
-	unset MAPSEAL_SOCKET MAPSEAL_TOKEN NOTIFY_SOCKET; \
+	unset MAPSEAL_SOCKET MAPSEAL_TOKEN MAPSEALD MAPSEALCTL NOTIFY_SOCKET; \
 	ASAN_OPTIONS=abort_on_error=1:detect_leaks=1; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1; export UBSAN_OPTIONS; \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0; export TSAN_OPTIONS; \
@@ -42,8 +42,8 @@ check-count:
 	exit $$status
 
 # Memcheck needs an uninstrumented build.
-EXTRA_DIST += %D%/valgrind.sh %D%/valgrind-ctl.sh %D%/valgrind.list
+EXTRA_DIST += %D%/valgrind.sh %D%/valgrind.list %D%/valgrind-calls.c
 .PHONY: check-valgrind
 check-valgrind: $(check_PROGRAMS) mapsealctl$(EXEEXT) mapseald$(EXEEXT)
-	@$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/valgrind.sh $(filter tests/unit/util/% tests/unit/core/% tests/unit/proto/% tests/unit/config/% tests/unit/ctl/%,$(check_PROGRAMS)) \
-		tests/fuzz/replay-decode
+	@$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/valgrind.sh \
+		$(filter %D%/unit/% %D%/system/%.sh %D%/fuzz/%,$(TESTS))

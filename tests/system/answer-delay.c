@@ -10,7 +10,7 @@
 #include "tests/system/raw.h"
 #include "tests/system/rig.h"
 
-enum { SIZE = 64 * 1024, DEADLINE = 200, ASKED = 700, HARD = 1500 };
+enum { SIZE = 64 * 1024, DEADLINE = 500, ASKED = 1500, HARD = 3000 };
 
 static void wait_for(struct raw *raw, unsigned int type)
 {

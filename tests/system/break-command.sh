@@ -6,13 +6,17 @@
 . "$top_srcdir/tests/system/rig.sh"
 
 head -c 1048576 /dev/zero >"$dir/file"
+head -c 1048576 /dev/zero >"$dir/short"
 rig <<END
-[defaults]
-hold-ms = 1500
 [export file]
 path = $dir/file
 read = *
 write = *
+[export short]
+path = $dir/short
+read = *
+write = *
+hold-ms = 500
 END
 
 # A holder that returns when asked, and says so.
@@ -44,12 +48,12 @@ MAPSEAL_TOKEN=12345 refused 1 'hold|token' mapsealctl cat file
 
 # one that never ends: the hold does
 mkfifo "$dir/never"
-mapsealctl break file -- sh -c 'echo started; exec sleep infinity' >"$dir/never" 2>"$dir/never.text" &
+mapsealctl break short -- sh -c 'echo started; exec sleep infinity' >"$dir/never" 2>"$dir/never.text" &
 never=$!
 exec 8<"$dir/never"
 read -r line <&8
 # A transparent waiter would park; a polite one is told, until the hold is over.
-while ! mapsealctl cat file >/dev/null 2>&1; do :; done
+while ! mapsealctl cat short >/dev/null 2>&1; do :; done
 pkill -P "$never" sleep || true
 status=0
 wait "$never" || status=$?

@@ -94,6 +94,7 @@ system_scripts = \
 	%D%/errors.sh \
 	%D%/hold-command.sh \
 	%D%/json.sh \
+	%D%/plain.sh \
 	%D%/read-sha256.sh \
 	%D%/socket-activate.sh
 

@@ -207,7 +207,7 @@ int main(void)
 	rig_stop(rig);
 
 	rig_start(rig,
-		  "[defaults]\ndeadline-ms = 200\n[quota]\nmax-seals = %d\n"
+		  "[defaults]\ndeadline-ms = 1000\n[quota]\nmax-seals = %d\n"
 		  "[export file]\npath = %s\nread = *\n",
 		  LIMIT, path);
 	actor = actor_start(ignorer, NULL);

@@ -19,7 +19,7 @@ chmod 0755 "$dir"
 mkdir "$dir/bin" "$dir/lib"
 mapsealctl_binary=$top_builddir/.libs/mapsealctl
 [ -x "$mapsealctl_binary" ] || mapsealctl_binary=$top_builddir/mapsealctl
-cp "$mapsealctl_binary" "$dir/bin/mapsealctl"
+cp "${MAPSEALCTL:-$mapsealctl_binary}" "$dir/bin/mapsealctl" # a stand-in of tests/valgrind.sh
 cp -a "$top_builddir"/.libs/libmapseal.so* "$dir/lib/"
 export PATH=$dir/bin:$PATH LD_LIBRARY_PATH=$dir/lib
 

@@ -8,7 +8,6 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "daemon/authority/open.h"
@@ -232,12 +231,6 @@ START_TEST(the_directory_itself)
 }
 END_TEST
 
-/* Debian 12's valgrind does not know openat2(2). */
-static bool openat2_is_there(void)
-{
-	return syscall(SYS_openat2, -1, "", NULL, 0) >= 0 || errno != ENOSYS;
-}
-
 int main(void)
 {
 	Suite *suite = suite_create("open");
@@ -249,17 +242,13 @@ int main(void)
 	tcase_add_test(tc, path_that_is_no_regular_file);
 	tcase_add_test(tc, path_on_a_read_only_mount);
 	tcase_add_test(tc, path_that_is_being_executed);
-	if (openat2_is_there()) {
-		tcase_add_test(tc, beneath_is_opened);
-		tcase_add_test(tc, names_that_name_nothing);
-		tcase_add_test(tc, no_symbolic_link_is_followed);
-		tcase_add_test(tc, what_is_no_regular_file);
-		tcase_add_test(tc, a_second_name_may_be_outside);
-		tcase_add_test(tc, other_mounts_are_outside);
-		tcase_add_test(tc, the_directory_itself);
-	} else {
-		printf("skipped: names below directories: no openat2(2) here\n");
-	}
+	tcase_add_test(tc, beneath_is_opened);
+	tcase_add_test(tc, names_that_name_nothing);
+	tcase_add_test(tc, no_symbolic_link_is_followed);
+	tcase_add_test(tc, what_is_no_regular_file);
+	tcase_add_test(tc, a_second_name_may_be_outside);
+	tcase_add_test(tc, other_mounts_are_outside);
+	tcase_add_test(tc, the_directory_itself);
 	suite_add_tcase(suite, tc);
 	return world_run(suite);
 }

@@ -17,7 +17,7 @@ void wire_send(int socket, int fd, const void *data, size_t size)
 {
 	struct iovec iov = { (void *)(uintptr_t)data, size };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-	union control control;
+	union control control = { .buffer = { 0 } };
 
 	if (fd >= 0) {
 		struct cmsghdr *cmsg;
