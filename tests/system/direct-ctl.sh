@@ -7,7 +7,7 @@ mkdir "$dir/disk"
 truncate -s 64M "$dir/image"
 mkfs.ext4 -q "$dir/image"
 mount -o loop "$dir/image" "$dir/disk" || { echo "cannot mount ext4 on loop here"; exit 77; }
-trap 'umount -l "$dir/disk"; rig_end' EXIT
+trap 'status=$?; umount -l "$dir/disk"; rig_end "$status"' EXIT
 head -c 1M /dev/urandom >"$dir/disk/file"
 rig <<END
 [export file]

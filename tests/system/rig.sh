@@ -39,7 +39,7 @@ rig() {
 }
 
 rig_end() {
-	local status=$?
+	local status=${1:-$?}
 	trap - EXIT
 	if [ -n "$supervisor_pid" ]; then
 		eval "exec ${supervisor[1]}>&-"

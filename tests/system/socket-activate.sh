@@ -11,7 +11,7 @@ mkfifo "$dir/log"
 systemd-socket-activate --seqpacket -l "$MAPSEAL_SOCKET" \
 	"$top_builddir/mapseald" --config "$dir/mapseald.conf" 2>"$dir/log" &
 pid=$!
-trap 'status=$?; kill $pid 2>/dev/null || true; (exit $status); rig_end' EXIT
+trap 'status=$?; kill $pid 2>/dev/null || true; rig_end "$status"' EXIT
 # it says so when the socket is there
 exec 3<"$dir/log"
 read -r line <&3
