@@ -3,7 +3,7 @@
 /*
  * What valgrind does not know of the system calls made here, for the programs that run under it: preloaded.
  *
- * Debian 12's valgrind (3.19) answers userfaultfd(2), pidfd_open(2) and openat2(2) with ENOSYS. None of them
+ * Debian 12's valgrind (3.19) answers userfaultfd(2), pidfd_open(2), openat2(2) and mlock2(2) with ENOSYS. None of them
  * writes to memory or waits, so nothing is lost by making them behind its back, on the real
  * processor. What runs there has valgrind's own thread pointer: it may use no thread-local
  * variable, errno least of all.
@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/single_threaded.h>
 #include <sys/syscall.h>
@@ -62,7 +63,8 @@ long syscall(long number, ...)
 	va_end(list);
 	/* a program that one of them calls by exec has this preloaded, but no valgrind */
 	if (RUNNING_ON_VALGRIND &&
-	    (number == SYS_userfaultfd || number == SYS_pidfd_open || number == SYS_openat2)) {
+	    (number == SYS_userfaultfd || number == SYS_pidfd_open || number == SYS_openat2 ||
+	     number == SYS_mlock2)) {
 		struct call call = { number, { a[0], a[1], a[2], a[3] } };
 
 		result = (long)VALGRIND_NON_SIMD_CALL1(on_the_processor, &call);
@@ -75,7 +77,12 @@ long syscall(long number, ...)
 	return next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* The C library has a function for this one, too. */
+/* The C library has functions for these, too. */
+int mlock2(const void *address, size_t length, unsigned int flags)
+{
+	return (int)syscall(SYS_mlock2, address, length, flags);
+}
+
 int pidfd_open(pid_t pid, unsigned int flags)
 {
 	return (int)syscall(SYS_pidfd_open, pid, flags);
