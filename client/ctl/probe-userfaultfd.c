@@ -87,7 +87,7 @@ static void probe_features(struct findings *f, int uffd)
 		"the supervisor follows fork, mremap, munmap and madvise of holders",
 	};
 	static const char *const wp_continue[3] = {
-		"every page of a WRITE window that is read counts as written",
+		"pages of a WRITE window are copied in; populated or mapped again, they count as written",
 		"pages of a WRITE window that are only read stay clean",
 	};
 	struct uffdio_api api = { .api = UFFD_API };

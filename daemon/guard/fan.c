@@ -16,17 +16,33 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include "util/cleanup.h"
+
+/* The class is older than what it is good for: before Linux 6.14 no access is held. Memory is not a
+ * file system that could be marked so, which kernels that know the event say otherwise. */
+static bool holds_accesses(int group)
+{
+	_cleanup_fd_ int memory = memfd_create("mapseal-guard", MFD_CLOEXEC);
+
+	return memory < 0 || fanotify_mark(group, FAN_MARK_ADD, FAN_PRE_ACCESS, memory, NULL) == 0 ||
+	       errno != EINVAL;
+}
 
 int fan_new(int *ret_fd)
 {
-	int fd = fanotify_init(FAN_CLASS_PRE_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID |
-				       FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
-			       O_RDONLY | O_LARGEFILE | O_CLOEXEC);
+	_cleanup_fd_ int fd = fanotify_init(FAN_CLASS_PRE_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK |
+						    FAN_REPORT_TID | FAN_UNLIMITED_QUEUE |
+						    FAN_UNLIMITED_MARKS,
+					    O_RDONLY | O_LARGEFILE | O_CLOEXEC);
 
 	if (fd < 0)
 		return errno == EPERM ? -EPERM : -ENOSYS;
-	*ret_fd = fd;
+	if (!holds_accesses(fd))
+		return -ENOSYS;
+	*ret_fd = take_fd(&fd);
 	return 0;
 }
 

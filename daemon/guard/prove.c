@@ -64,14 +64,20 @@ void prove_soon(struct guard *guard, struct object *object)
 
 static void try_lease(struct guard *guard, struct object *object)
 {
+	enum lease lease;
+
 	if (object->fd < 0 || object->broken_by_reader || object->broken_by_writer)
 		return;
-	if (object->level == GUARD_LEASE && object->lease != LEASE_NOBODY)
-		object_lease(guard, object,
-			     lease_take(object->fd, guard->prover_tid, guard->signal));
-	else if (object->level == GUARD_FANOTIFY && !taint_empty(&object->taint))
+	if (object->level == GUARD_LEASE && object->lease != LEASE_NOBODY) {
+		lease = lease_take(object->fd, guard->prover_tid, guard->signal);
+		/* A lease that we have stays when it cannot be taken again: that is a writer on its
+		 * way in, who is about to break it. */
+		if (lease != LEASE_NONE || object->lease != LEASE_NO_WRITERS)
+			object_lease(guard, object, lease);
+	} else if (object->level == GUARD_FANOTIFY && !taint_empty(&object->taint)) {
 		object_lease(guard, object,
 			     lease_prove(object->fd, guard->prover_tid, guard->signal));
+	}
 }
 
 static bool is_over(pid_t tid, const struct operation_call *call)
