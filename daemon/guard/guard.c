@@ -89,7 +89,7 @@ struct guard *guard_free(struct guard *guard)
 	outsiders_free(guard);
 	free_tables(guard);
 	fd_close(guard->group);
-	fd_close(guard->placeholder);
+	fd_close(guard->stand_in);
 	fd_close(guard->own_tasks);
 	fd_close(guard->stop_fd);
 	fd_close(guard->poll_fd);
@@ -141,9 +141,9 @@ static int open_all(struct guard *guard)
 	guard->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	guard->poll_fd = epoll_create1(EPOLL_CLOEXEC);
 	guard->own_tasks = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	guard->placeholder = open("/proc/self", O_PATH | O_CLOEXEC);
+	guard->stand_in = open("/proc/self", O_PATH | O_CLOEXEC);
 	if (guard->notices_fd < 0 || guard->prove_fd < 0 || guard->stop_fd < 0 ||
-	    guard->poll_fd < 0 || guard->own_tasks < 0 || guard->placeholder < 0)
+	    guard->poll_fd < 0 || guard->own_tasks < 0 || guard->stand_in < 0)
 		return -errno;
 	guard->level = guard->config.strongest;
 	if (guard->level == GUARD_FANOTIFY && fan_new(&guard->group) < 0)
@@ -163,7 +163,7 @@ int guard_new(const struct guard_config *config, struct guard **ret)
 	if (!guard)
 		return -ENOMEM;
 	guard->config = *config;
-	guard->group = guard->placeholder = guard->own_tasks = guard->stop_fd = guard->poll_fd =
+	guard->group = guard->stand_in = guard->own_tasks = guard->stop_fd = guard->poll_fd =
 		guard->notices_fd = guard->prove_fd = -1;
 	guard->signal = SIGRTMIN + 3;
 	pthread_mutex_init(&guard->lock, NULL);

@@ -5,7 +5,7 @@
  *
  * An event is answered by the number of its descriptor. The descriptor itself is closed as soon as
  * the file was looked at, for it would count as an opener in every lease; what takes its number is
- * a copy of the placeholder, so that no other event gets the same one.
+ * a copy of the stand-in, so that no other event gets the same one.
  *
  * What is let go is in the taint before the answer is written. In between the control thread may
  * have given the range away, a lease may have been proved, or the object be disarmed: all that

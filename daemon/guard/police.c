@@ -123,7 +123,7 @@ static void judge(struct guard *guard, const struct fan_event *event, const stru
 		disturbs = index_disturbs(object, &shown, (uint64_t)st->st_size);
 		full = guard->n_held >= guard->config.max_held;
 		if (disturbs && held && !full &&
-		    dup3(guard->placeholder, event->fd, O_CLOEXEC) >= 0) {
+		    dup3(guard->stand_in, event->fd, O_CLOEXEC) >= 0) {
 			held->number = event->fd;
 			held_tell(guard, object, held, &shown);
 			pthread_mutex_unlock(&guard->lock);

@@ -107,7 +107,7 @@ struct guard {
 	bool told;
 
 	int group;	 /* fanotify; -1 without */
-	int placeholder; /* keeps the number of an event whose descriptor was closed */
+	int stand_in; /* keeps the number of an event whose descriptor was closed */
 	int own_tasks;	 /* /proc/self/task */
 	int stop_fd;	 /* eventfd: the police thread is to end */
 	int poll_fd;	 /* epoll: group, stop_fd, pidfds */
