@@ -5,7 +5,7 @@
  *
  * One is enough as long as nobody plays games. When a descriptor is to be closed and none is free there
  * is another one, up to a limit, beyond which descriptors queue; the limit of each session's debt
- * (session.c) is what keeps one uid from taking all of them. A thread that is stuck in close(2) can't be
+ * (request.c) is what keeps one uid from taking all of them. A thread that is stuck in close(2) can't be
  * helped, not even by a signal; it is left alone.
  *
  * A number that is needed again at once is freed by sending the file, as one that passes descriptors

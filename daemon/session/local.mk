@@ -7,5 +7,5 @@ daemon_session_libsession_la_SOURCES = \
 	%D%/closer.h %D%/closer.c \
 	%D%/outbox.h %D%/outbox.c \
 	%D%/parts.h %D%/parts.c \
-	%D%/session.h %D%/session.c \
+	%D%/session.h %D%/state.h %D%/session.c %D%/request.c %D%/reply.c \
 	%D%/listener.h %D%/listener.c

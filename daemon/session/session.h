@@ -54,7 +54,7 @@ struct session {
 	bool hung_up;
 	void *data; /* the owner's */
 
-	/* session.c's own */
+	/* the session's own */
 	int fd;
 	bool told, stalled;
 	uint32_t in_flight;
