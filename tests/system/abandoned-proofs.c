@@ -79,9 +79,7 @@ static int other(int channel, void *data)
 	struct raw raw;
 
 	(void)channel, (void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_READ, 0);
+	raw_hold(&raw, "file", SIZE, PROTO_MODE_READ);
 	expect(rig_same(raw_map(&raw), 0, SIZE, 1));
 	return 0;
 }

@@ -68,6 +68,18 @@ void actor_join(struct actor *actor)
 	actor->pid = -1;
 }
 
+int actor_alone(uint64_t size, int (*fn)(int channel, void *data))
+{
+	struct rig *rig = rig_new();
+	struct actor actor;
+
+	rig_start_file(rig, rig_file(rig, "file", size, 1), NULL);
+	actor = actor_start(fn, NULL);
+	actor_join(&actor);
+	rig_free(rig);
+	return 0;
+}
+
 void actor_kill(struct actor *actor, int signal)
 {
 	int status;

@@ -40,9 +40,7 @@ static int holder(int channel, void *data)
 	uint64_t seal;
 
 	(void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_WRITE, 0);
+	raw_hold(&raw, "file", SIZE, PROTO_MODE_WRITE);
 	seal = raw.answer.granted.seal;
 	raw_map(&raw);
 	cue(channel, "held");
@@ -72,10 +70,7 @@ int main(void)
 	struct actor actor;
 	struct mapseal *m;
 
-	rig_start(rig,
-		  "[defaults]\ndeadline-ms = %d\nhard-ms = %d\n"
-		  "[export file]\npath = %s\nread = *\nwrite = *\n",
-		  DEADLINE, HARD, path);
+	rig_start_file(rig, path, "deadline-ms = %d\nhard-ms = %d\n", DEADLINE, HARD);
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "held");
 	m = client(MAPSEAL_THREAD);

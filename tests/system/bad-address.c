@@ -22,9 +22,7 @@ static int mapper(int channel, void *data)
 	int memory;
 
 	(void)channel, (void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_WRITE, 0);
+	raw_hold(&raw, "file", SIZE, PROTO_MODE_WRITE);
 	granted = raw.answer.granted;
 	memory = raw.fds[0];
 
@@ -74,13 +72,5 @@ static int mapper(int channel, void *data)
 
 int main(void)
 {
-	struct rig *rig = rig_new();
-	const char *path = rig_file(rig, "file", SIZE, 1);
-	struct actor actor;
-
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
-	actor = actor_start(mapper, NULL);
-	actor_join(&actor);
-	rig_free(rig);
-	return 0;
+	return actor_alone(SIZE, mapper);
 }

@@ -102,13 +102,5 @@ static int attacher(int channel, void *data)
 
 int main(void)
 {
-	struct rig *rig = rig_new();
-	const char *path = rig_file(rig, "file", 8192, 1);
-	struct actor actor;
-
-	rig_start(rig, "[export file]\npath = %s\nread = *\n", path);
-	actor = actor_start(attacher, NULL);
-	actor_join(&actor);
-	rig_free(rig);
-	return 0;
+	return actor_alone(8192, attacher);
 }

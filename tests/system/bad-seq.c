@@ -63,13 +63,5 @@ static int player(int channel, void *data)
 
 int main(void)
 {
-	struct rig *rig = rig_new();
-	const char *path = rig_file(rig, "file", SIZE, 1);
-	struct actor actor;
-
-	rig_start(rig, "[export file]\npath = %s\nread = *\n", path);
-	actor = actor_start(player, NULL);
-	actor_join(&actor);
-	rig_free(rig);
-	return 0;
+	return actor_alone(SIZE, player);
 }

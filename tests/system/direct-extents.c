@@ -125,7 +125,7 @@ static void test(struct rig *rig, const char *disk)
 
 	make_file(path);
 	blocks_read(path, &before);
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "granted");
 	blocks_read(path, &during);

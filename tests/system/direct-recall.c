@@ -106,7 +106,7 @@ static void test(struct rig *rig, const char *disk)
 	struct actor actor, other;
 	struct mapseal *m;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "holding");
 	blocks_read(path, &during);

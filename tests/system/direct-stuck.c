@@ -35,10 +35,7 @@ int main(void)
 	uint32_t serial;
 
 	punch(path, 0, SIZE / 2);
-	rig_start(rig,
-		  "[defaults]\ndeadline-ms = 100\nhard-ms = 500\nfence-ms = 100\n"
-		  "[export file]\npath = %s\nread = *\nwrite = *\n",
-		  path);
+	rig_start_file(rig, path, "deadline-ms = 100\nhard-ms = 500\nfence-ms = 100\n");
 	raw_hello(&raw);
 	m = client(0);
 	rig_freeze(disk);

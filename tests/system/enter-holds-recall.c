@@ -71,10 +71,7 @@ int main(void)
 	struct mapseal *m;
 	char word;
 
-	rig_start(rig,
-		  "[defaults]\ndeadline-ms = 60000\nhard-ms = 60000\n"
-		  "[export file]\npath = %s\nread = *\nwrite = *\n",
-		  path);
+	rig_start_file(rig, path, "deadline-ms = 60000\nhard-ms = 60000\n");
 	m = client(0);
 	change_watch(m);
 

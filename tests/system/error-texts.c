@@ -87,9 +87,7 @@ static int holder(int channel, void *data)
 	struct raw raw;
 
 	(void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "db", 0, HALF, PROTO_MODE_WRITE, 0);
+	raw_hold(&raw, "db", HALF, PROTO_MODE_WRITE);
 	answer.answer.seal = raw.answer.granted.seal;
 	raw_map(&raw);
 	raw_acquire(&raw, "hard", 0, 0, PROTO_MODE_READ, PROTO_ACQUIRE_WHOLE);

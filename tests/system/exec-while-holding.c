@@ -20,9 +20,7 @@ static int holder(int channel, void *data)
 	struct raw raw;
 
 	(void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_WRITE, 0);
+	raw_hold(&raw, "file", SIZE, PROTO_MODE_WRITE);
 	memset(raw_map(&raw), 'e', 8192);
 	expect(fcntl(raw.socket, F_SETFD, 0) == 0);
 	/* the channel is closed by the kernel when the new program is there */
@@ -41,8 +39,7 @@ int main(void)
 	struct mapseal *m;
 	char byte;
 
-	rig_start(rig, "[defaults]\ndeadline-ms = 200\nhard-ms = 1000\n"
-		       "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, "deadline-ms = 200\nhard-ms = 1000\n");
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "written");
 	expect_eq(read(actor.channel, &byte, 1), 0);

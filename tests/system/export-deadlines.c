@@ -33,9 +33,7 @@ static int holder(int channel, void *data)
 	expect_eq(raw_call(&first, &acquire, fd), PROTO_GRANTED);
 	expect_eq(first.answer.granted.deadline_ms, 2000);
 
-	raw_hello(&second);
-	raw_attach(&second);
-	raw_acquire(&second, "file", 0, 4096, PROTO_MODE_READ, 0);
+	raw_hold(&second, "file", 4096, PROTO_MODE_READ);
 	expect_eq(second.answer.granted.deadline_ms, 1234);
 	expect_eq(second.answer.granted.object, first.answer.granted.object);
 	/* and it is not changed back */

@@ -70,9 +70,7 @@ static int inheritor(int channel, void *data)
 	pid_t child;
 
 	(void)channel, (void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_READ, 0);
+	raw_hold(&raw, "file", SIZE, PROTO_MODE_READ);
 	bytes = raw_map(&raw);
 	expect_eq(bytes[8192], rig_byte(1, 8192));
 	child = fork();
@@ -95,7 +93,7 @@ int main(void)
 	char bytes[2];
 	int fd;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	actor = actor_start(inheritor, NULL);
 	actor_join(&actor);
 	actor = actor_start(holder, NULL);

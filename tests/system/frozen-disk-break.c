@@ -66,26 +66,17 @@ static int willing(int channel, void *data)
 
 static int returner(int channel, void *data)
 {
-	struct proto_message give = { .type = PROTO_RETURN };
-	struct proto_message status = { .type = PROTO_STATUS_GET };
+	struct proto_message message;
 	uint32_t serial;
 	struct raw raw;
 
 	(void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "returning", 0, SIZE, PROTO_MODE_WRITE, 0);
-	give.return_ = (struct proto_return_){
-		.seal = raw.answer.granted.seal,
-		.seq = raw.answer.granted.seq,
-		.length = SIZE,
-	};
+	raw_hold(&raw, "returning", SIZE, PROTO_MODE_WRITE);
+	message = raw_returning(&raw);
 	memset(raw_map(&raw), 'n', SIZE);
 	cue(channel, "written");
 	cue_wait(channel, "frozen");
-	raw_send(&raw, &give, NULL, 0);
-	serial = raw.serial;
-	expect_eq(raw_call(&raw, &status, -1), PROTO_STATUS);
+	serial = raw_set_off(&raw, &message);
 	cue(channel, "returning");
 	/* it is told that this did not come about */
 	expect_eq(raw_receive(&raw), PROTO_REFUSED);

@@ -15,14 +15,12 @@ enum { SIZE = 256 * 1024 };
 
 static int writer(int channel, void *data)
 {
-	struct proto_message message = { .type = PROTO_COMMIT }, status = { .type = PROTO_STATUS_GET };
+	struct proto_message message = { .type = PROTO_COMMIT };
 	bool commit = strcmp(data, "commit") == 0;
 	uint32_t serial;
 	struct raw raw;
 
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, data, 0, SIZE, PROTO_MODE_WRITE, 0);
+	raw_hold(&raw, data, SIZE, PROTO_MODE_WRITE);
 	if (commit) {
 		message.commit.seal = raw.answer.granted.seal;
 		message.commit.length = SIZE;
@@ -34,9 +32,7 @@ static int writer(int channel, void *data)
 	memset(raw_map(&raw), 'n', SIZE);
 	cue(channel, "written");
 	cue_wait(channel, "frozen");
-	raw_send(&raw, &message, NULL, 0);
-	serial = raw.serial;
-	expect_eq(raw_call(&raw, &status, -1), PROTO_STATUS);
+	serial = raw_set_off(&raw, &message);
 	cue(channel, "under way");
 	expect_eq(raw_receive(&raw), PROTO_RECALL);
 	expect_eq(raw_receive(&raw), PROTO_REVOKED);

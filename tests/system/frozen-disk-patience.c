@@ -17,25 +17,16 @@ enum { SIZE = 256 * 1024 };
 
 static int returner(int channel, void *data)
 {
-	struct proto_message give = { .type = PROTO_RETURN };
-	struct proto_message status = { .type = PROTO_STATUS_GET };
+	struct proto_message message;
 	struct raw raw;
 
 	(void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "returned", 0, SIZE, PROTO_MODE_WRITE, 0);
-	give.return_ = (struct proto_return_){
-		.seal = raw.answer.granted.seal,
-		.seq = raw.answer.granted.seq,
-		.length = SIZE,
-	};
+	raw_hold(&raw, "returned", SIZE, PROTO_MODE_WRITE);
+	message = raw_returning(&raw);
 	memset(raw_map(&raw), 'r', SIZE);
 	cue(channel, "written");
 	cue_wait(channel, "frozen");
-	raw_send(&raw, &give, NULL, 0);
-	/* what it answers first says that the other was taken in */
-	expect_eq(raw_call(&raw, &status, -1), PROTO_STATUS);
+	(void)raw_set_off(&raw, &message);
 	cue(channel, "returning");
 	expect_eq(raw_receive(&raw), PROTO_RETURNED);
 	expect_eq(raw.answer.returned.length, SIZE);

@@ -50,7 +50,7 @@ int main(void)
 	char pid[32];
 	uint64_t id;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\non-conflict = deny\n", path);
+	rig_start_file(rig, path, "on-conflict = deny\n");
 	actor = actor_start(holder, NULL);
 	id = cue_wait_number(actor.channel);
 	m = client(MAPSEAL_THREAD);

@@ -5,16 +5,8 @@
 . "$top_srcdir/tests/system/rig.sh"
 
 head -c 65536 /dev/urandom >"$dir/file"
-rig <<END
-[defaults]
-deadline-ms = 60000
-hard-ms = 60000
-[export file]
-path = $dir/file
-read = *
-write = *
-END
-seals() { mapsealctl --json list | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))'; }
+rig_file "$dir/file" 'deadline-ms = 60000' 'hard-ms = 60000'
+seals() { mapsealctl --json list | query 'print(len(v))'; }
 
 # while the COMMAND runs, and no longer; its status and output are passed on
 status=0
@@ -47,7 +39,7 @@ holder=$!
 exec 7<"$dir/held"
 read -r _ <&7
 [ "$(seals)" = 1 ] || fail "not held"
-kill -INT "$(mapsealctl --json list | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["holder"]["pid"])')"
+kill -INT "$(mapsealctl --json list | query 'print(v[0]["holder"]["pid"])')"
 wait "$holder" || fail "interrupted: status $?"
 [ "$(seals)" = 0 ] || fail "held after it was interrupted"
 
@@ -56,7 +48,7 @@ mkfifo "$dir/silent"
 as_user mapsealctl hold file --mode write >"$dir/silent" &
 exec 8<"$dir/silent"
 read -r _ <&8
-pid=$(mapsealctl --json list | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["holder"]["pid"])')
+pid=$(mapsealctl --json list | query 'print(v[0]["holder"]["pid"])')
 kill -STOP "$pid"
 refused 6 'file' mapsealctl break file --wait 50
 refused 6 'file' mapsealctl hold file --wait 50

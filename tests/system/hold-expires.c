@@ -46,10 +46,7 @@ int main(void)
 	struct actor actor;
 	struct mapseal *m;
 
-	rig_start(rig,
-		  "[defaults]\nhold-ms = 300\n"
-		  "[export file]\npath = %s\nread = *\nwrite = *\nkernel-faults = yes\n",
-		  path);
+	rig_start_file(rig, path, "hold-ms = 300\nkernel-faults = yes\n");
 	actor = actor_start(reader, NULL);
 	cue_wait(actor.channel, "holding");
 	must(mapseal_connect(&options, &m));

@@ -108,10 +108,7 @@ int main(void)
 	atexit(restore);
 	expect_last_words = restore;
 
-	rig_start(rig,
-		  "[defaults]\ndeadline-ms = 200\nhard-ms = 1000\n"
-		  "[export file]\npath = %s\nread = *\nwrite = *\n",
-		  path);
+	rig_start_file(rig, path, "deadline-ms = 200\nhard-ms = 1000\n");
 	actor = actor_start(reader, NULL);
 	actor_join(&actor);
 	actor = actor_start(holder, NULL);

@@ -5,17 +5,7 @@
 
 head -c 65536 /dev/zero >"$dir/file"
 # nobody is revoked while this machine is busy with looking
-rig <<END
-[defaults]
-deadline-ms = 60000
-hard-ms = 60000
-[export file]
-path = $dir/file
-read = *
-write = *
-END
-
-query() { python3 -c 'import json, sys; v = json.load(sys.stdin); '"$1"; }
+rig_file "$dir/file" 'deadline-ms = 60000' 'hard-ms = 60000'
 
 [ "$(mapsealctl --json list)" = "[]" ] || mapsealctl --json list | query 'assert v == [], v'
 mkfifo "$dir/held"

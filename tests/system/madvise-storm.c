@@ -30,9 +30,7 @@ static int holder(int channel, void *data)
 	struct raw raw;
 
 	(void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_WRITE, 0);
+	raw_hold(&raw, "file", SIZE, PROTO_MODE_WRITE);
 	bytes = raw_map(&raw);
 	memset(bytes + 131072, 's', 4096);
 	for (int i = 0; i < THREADS; i++)
@@ -51,10 +49,7 @@ int main(void)
 	struct actor actor;
 	struct mapseal *m;
 
-	rig_start(rig,
-		  "[defaults]\ndeadline-ms = 200\nhard-ms = 1000\nfence-ms = 300\n"
-		  "[export file]\npath = %s\nread = *\nwrite = *\n",
-		  path);
+	rig_start_file(rig, path, "deadline-ms = 200\nhard-ms = 1000\nfence-ms = 300\n");
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "storming");
 	m = client(MAPSEAL_THREAD);

@@ -42,7 +42,7 @@ int main(void)
 	const char *path = rig_file(rig, "file", SIZE, 1);
 	struct mapseal *m;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	m = client(0);
 	for (int i = 0; i < 2; i++) {
 		struct actor actor = actor_start(holder, NULL);

@@ -87,10 +87,7 @@ int main(void)
 	struct actor actor;
 	struct mapseal *m;
 
-	rig_start(rig,
-		  "[defaults]\ndeadline-ms = %d\nhard-ms = %d\n"
-		  "[export file]\npath = %s\nread = *\nwrite = *\n",
-		  DEADLINE, HARD, path);
+	rig_start_file(rig, path, "deadline-ms = %d\nhard-ms = %d\n", DEADLINE, HARD);
 	actor = actor_start(declares_too_much, NULL);
 	actor_join(&actor);
 	actor = actor_start(declares, NULL);

@@ -33,17 +33,6 @@ static int locker(int channel, void *data)
 
 int main(void)
 {
-	const char *path;
-	struct actor actor;
-	struct rig *rig;
-
 	rig_skip_sanitized("sanitizers make mlockall() do nothing");
-	rig = rig_new();
-	path = rig_file(rig, "file", SIZE, 1);
-
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
-	actor = actor_start(locker, NULL);
-	actor_join(&actor);
-	rig_free(rig);
-	return 0;
+	return actor_alone(SIZE, locker);
 }

@@ -62,10 +62,7 @@ int main(void)
 	struct actor holding, breaking;
 	struct mapseal *m;
 
-	rig_start(rig,
-		  "[defaults]\ndeadline-ms = 60000\nhard-ms = 60000\n"
-		  "[export file]\npath = %s\nread = *\nwrite = *\nkernel-faults = yes\n",
-		  path);
+	rig_start_file(rig, path, "deadline-ms = 60000\nhard-ms = 60000\nkernel-faults = yes\n");
 	m = client(0);
 	change_watch(m);
 	holding = actor_start(holder, NULL);

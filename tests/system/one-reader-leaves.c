@@ -54,17 +54,8 @@ static int leaver(int channel, void *data)
 	struct raw raw;
 	int memory;
 
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, data, 0, SIZE, PROTO_MODE_READ, 0);
-	message = (struct proto_message){
-		.type = PROTO_RETURN,
-		.return_ = {
-			.seal = raw.answer.granted.seal,
-			.seq = raw.answer.granted.seq,
-			.length = SIZE,
-		},
-	};
+	raw_hold(&raw, data, SIZE, PROTO_MODE_READ);
+	message = raw_returning(&raw);
 	window = raw_map(&raw);
 	memory = raw.fds[0];
 	expect(rig_same(window, 0, SIZE / 2, 1));

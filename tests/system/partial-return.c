@@ -58,7 +58,7 @@ int main(void)
 	struct mapseal *m;
 	int fd, seals = 0;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "held");
 

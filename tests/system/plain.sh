@@ -5,12 +5,7 @@
 . "$top_srcdir/tests/system/rig.sh"
 
 head -c 300000 /dev/urandom >"$dir/file"
-rig <<END
-[export file]
-path = $dir/file
-read = *
-write = *
-END
+rig_file "$dir/file"
 
 # The command that follows succeeds, and has a line that matches.
 says() {

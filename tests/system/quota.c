@@ -95,9 +95,7 @@ static int impatient(int channel, void *data)
 	struct raw holds, asks;
 
 	(void)channel, (void)data;
-	raw_hello(&holds);
-	raw_attach(&holds);
-	raw_acquire(&holds, "file", 0, 65536, PROTO_MODE_READ, 0);
+	raw_hold(&holds, "file", 65536, PROTO_MODE_READ);
 	(void)raw_map(&holds);
 	raw_hello(&asks);
 	raw_send(&asks, &brk, NULL, 0);

@@ -84,6 +84,17 @@ unsigned int raw_call(struct raw *raw, struct proto_message *message, int fd)
 	return type;
 }
 
+uint32_t raw_set_off(struct raw *raw, struct proto_message *message)
+{
+	struct proto_message status = { .type = PROTO_STATUS_GET };
+	uint32_t serial;
+
+	raw_send(raw, message, NULL, 0);
+	serial = raw->serial;
+	expect_eq(raw_call(raw, &status, -1), PROTO_STATUS);
+	return serial;
+}
+
 void raw_hello(struct raw *raw)
 {
 	struct proto_message hello = {
@@ -143,6 +154,23 @@ void raw_acquire(struct raw *raw, const char *object, uint64_t offset, uint64_t 
 	if (raw_call(raw, &acquire, -1) != PROTO_GRANTED)
 		expect_failed(__FILE__, __LINE__, "not granted: %s",
 			      raw->answer.type == PROTO_REFUSED ? raw->answer.refused.text : "?");
+}
+
+void raw_hold(struct raw *raw, const char *object, uint64_t length, uint8_t mode)
+{
+	raw_hello(raw);
+	raw_attach(raw);
+	raw_acquire(raw, object, 0, length, mode, 0);
+}
+
+struct proto_message raw_returning(const struct raw *raw)
+{
+	const struct proto_granted *granted = &raw->answer.granted;
+
+	return (struct proto_message){
+		.type = PROTO_RETURN,
+		.return_ = { .seal = granted->seal, .seq = granted->seq, .length = granted->length },
+	};
 }
 
 void *raw_map(struct raw *raw)

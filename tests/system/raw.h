@@ -30,6 +30,9 @@ unsigned int raw_call(struct raw *raw, struct proto_message *message, int fd);
 void raw_send(struct raw *raw, struct proto_message *message, const int *fds, size_t n_fds);
 unsigned int raw_receive(struct raw *raw); /* whatever comes next */
 
+/* Sends what is not answered for now, and waits until the supervisor has taken it in. Its serial. */
+uint32_t raw_set_off(struct raw *raw, struct proto_message *message);
+
 /* The call must be refused with this code. */
 #define raw_refused(raw, message, fd, expected)                                                    \
 	do {                                                                                       \
@@ -46,4 +49,10 @@ void raw_attach(struct raw *raw);
 /* A WINDOW on an export; fds[0] is its memory. Then maps it as the library would, returns the address. */
 void raw_acquire(struct raw *raw, const char *object, uint64_t offset, uint64_t length, uint8_t mode,
 		 uint32_t flags);
+
+/* From connecting to a WINDOW on the first @length bytes, not mapped. */
+void raw_hold(struct raw *raw, const char *object, uint64_t length, uint8_t mode);
 void *raw_map(struct raw *raw);
+
+/* What returns all of the grant that was the last answer. */
+struct proto_message raw_returning(const struct raw *raw);

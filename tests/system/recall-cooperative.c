@@ -57,7 +57,7 @@ int main(void)
 	uint64_t id;
 	int fd;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	actor = actor_start(holder, NULL);
 	id = cue_wait_number(actor.channel);
 

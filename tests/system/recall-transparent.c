@@ -76,8 +76,7 @@ int main(void)
 	char word;
 	int fd;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\nkernel-faults = uid:%d\n",
-		  path, RIG_UID);
+	rig_start_file(rig, path, "kernel-faults = uid:%d\n", RIG_UID);
 	actor = actor_start(reader, NULL);
 	cue_wait(actor.channel, "holding");
 

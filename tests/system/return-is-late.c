@@ -51,8 +51,7 @@ int main(void)
 	struct actor actors[HOLDERS];
 	struct mapseal *m;
 
-	rig_start(rig, "[defaults]\nmin-hold-ms = 0\n[export file]\npath = %s\nread = *\nwrite = *\n",
-		  path);
+	rig_start_file(rig, path, "min-hold-ms = 0\n");
 	m = client(0);
 	for (int i = 0; i < HOLDERS; i++)
 		actors[i] = actor_start(holder, NULL);

@@ -84,10 +84,7 @@ int main(void)
 	char bytes[3];
 	int fd;
 
-	rig_start(rig,
-		  "[defaults]\ndeadline-ms = 200\nhard-ms = 1000\n"
-		  "[export file]\npath = %s\nread = *\nwrite = *\n",
-		  path);
+	rig_start_file(rig, path, "deadline-ms = 200\nhard-ms = 1000\n");
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "holding");
 	m = client(MAPSEAL_THREAD);

@@ -174,6 +174,19 @@ void rig_start(struct rig *rig, const char *format, ...)
 	expect(setenv("MAPSEAL_SOCKET", rig->socket, 1) == 0);
 }
 
+void rig_start_file(struct rig *rig, const char *path, const char *format, ...)
+{
+	char more[256] = "";
+	va_list args;
+
+	if (format) {
+		va_start(args, format);
+		expect(vsnprintf(more, sizeof(more), format, args) < (int)sizeof(more));
+		va_end(args);
+	}
+	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n%s", path, more);
+}
+
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;

@@ -95,6 +95,11 @@ void rig_skip_sanitized(const char *reason);
 struct rig *rig_new(void);
 void rig_start(struct rig *rig, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same with one export, "file", which everybody may read and write. @format (NULL: nothing) is
+ * what else its section says. */
+void rig_start_file(struct rig *rig, const char *path, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* In a child: becomes the supervisor, with the configuration there is. */
 void rig_exec(struct rig *rig) __attribute__((noreturn));
 
@@ -140,6 +145,9 @@ struct actor actor_start_as(uid_t uid, gid_t gid, int (*fn)(int channel, void *d
 
 /* Waits for its end, which must be an exit with 0. */
 void actor_join(struct actor *actor);
+
+/* All of a test that is one actor, with one file of @size bytes to seal ("file"). What main() returns. */
+int actor_alone(uint64_t size, int (*fn)(int channel, void *data));
 void actor_kill(struct actor *actor, int signal); /* and waits */
 
 /* Cues. cue_wait() fails if another word comes, or nobody is there any more. */

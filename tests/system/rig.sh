@@ -7,6 +7,7 @@
 #	mapsealctl	as root
 #	as_user CMD	as uid 65534, the built mapsealctl first in PATH
 #	fail TEXT	ends the test
+#	query CODE	Python with v, the JSON on standard input
 #
 # What was built is copied to $dir/bin, since another uid need not reach the build directory.
 
@@ -24,6 +25,7 @@ cp -a "$top_builddir"/.libs/libmapseal.so* "$dir/lib/"
 export PATH=$dir/bin:$PATH LD_LIBRARY_PATH=$dir/lib
 
 fail() { printf 'failed: %s\n' "$*"; exit 1; }
+query() { python3 -c 'import json, sys; v = json.load(sys.stdin); '"$1"; }
 as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 
 supervisor_pid=
@@ -36,6 +38,11 @@ rig() {
 	read -r line <&"${supervisor[0]}" || true
 	[ "$line" = ready ] || fail "the supervisor did not start"
 	export MAPSEAL_SOCKET=$dir/socket
+}
+
+# The same with one export, "file", which everybody may read and write; rig_file PATH [LINE OF ITS SECTION...]
+rig_file() {
+	rig < <(printf '%s\n' '[export file]' "path = $1" 'read = *' 'write = *' "${@:2}")
 }
 
 rig_end() {

@@ -26,9 +26,7 @@ static int holder(int channel, void *data)
 	struct raw raw;
 
 	(void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_WRITE, 0);
+	raw_hold(&raw, "file", SIZE, PROTO_MODE_WRITE);
 	bytes = raw_map(&raw);
 	memset(bytes, 'b', 4096);
 	expect(ftruncate(raw.fds[0], 0) < 0 && errno == EPERM);
@@ -54,9 +52,7 @@ static int reader(int channel, void *data)
 	char path[64];
 
 	(void)channel, (void)data;
-	raw_hello(&raw);
-	raw_attach(&raw);
-	raw_acquire(&raw, "file", 0, SIZE, PROTO_MODE_READ, 0);
+	raw_hold(&raw, "file", SIZE, PROTO_MODE_READ);
 	expect_eq(fcntl(raw.fds[0], F_GETFL) & O_ACCMODE, O_RDONLY);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", raw.fds[0]);
 	expect(open(path, O_RDWR) < 0 && errno == EACCES);
@@ -82,8 +78,7 @@ int main(void)
 	struct mapseal *m;
 	int status;
 
-	rig_start(rig, "[defaults]\ndeadline-ms = 200\nhard-ms = 1000\n"
-		       "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, "deadline-ms = 200\nhard-ms = 1000\n");
 	actor = actor_start(reader, NULL);
 	actor_join(&actor);
 

@@ -59,8 +59,7 @@ int main(void)
 	struct mapseal *m;
 	int status;
 
-	rig_start(rig, "[defaults]\ndeadline-ms = 200\nhard-ms = 1000\n"
-		       "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, "deadline-ms = 200\nhard-ms = 1000\n");
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "written");
 	expect(kill(actor.pid, SIGSTOP) == 0);

@@ -64,7 +64,7 @@ int main(void)
 	struct actor actor;
 	struct mapseal *m;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	m = client(0);
 	brk = break_range(m, "file", 0, 0, MAPSEAL_BREAK_HOLD);
 	actor = actor_start(asker, NULL);

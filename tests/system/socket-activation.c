@@ -101,7 +101,7 @@ int main(void)
 	expect(setenv("MAPSEAL_SOCKET", rig->socket, 1) == 0);
 	actor = actor_start(writer, NULL);
 	cue_wait(actor.channel, "connecting");
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	cue_wait(actor.channel, "written");
 
 	rig_stop(rig);

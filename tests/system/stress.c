@@ -360,10 +360,7 @@ int main(void)
 	file_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	expect(tally != MAP_FAILED && file_fd >= 0 && ftruncate(file_fd, PAGES * PAGE) == 0);
 	printf("STRESS_SEED=%llu\n", (unsigned long long)seed);
-	rig_start(rig,
-		  "[defaults]\ndeadline-ms = 60000\nhard-ms = 120000\nfence-ms = 60000\n"
-		  "[export file]\npath = %s\nread = *\nwrite = *\n",
-		  path);
+	rig_start_file(rig, path, "deadline-ms = 60000\nhard-ms = 120000\nfence-ms = 60000\n");
 	watcher = client(0);
 	before = descriptors(rig->supervisor);
 	run(rig, seed);

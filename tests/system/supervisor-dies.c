@@ -120,7 +120,7 @@ int main(void)
 	struct actor actor;
 	int status;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "held");
 	expect(kill(rig->supervisor, SIGKILL) == 0);

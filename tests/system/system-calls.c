@@ -91,7 +91,7 @@ int main(void)
 	struct actor actor;
 	int fd;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	actor = actor_start(caller, &file);
 	actor_join(&actor);
 	fd = open(path, O_RDONLY | O_CLOEXEC);

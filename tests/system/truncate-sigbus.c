@@ -87,8 +87,7 @@ int main(void)
 		struct rig *rig = rig_new();
 		const char *path = rig_file(rig, modes[i] == MAPSEAL_READ ? "read" : "write", SIZE, 1);
 
-		rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\nkernel-faults = yes\n",
-			  path);
+		rig_start_file(rig, path, "kernel-faults = yes\n");
 		shrink_and_grow(rig, modes[i]);
 		rig_free(rig);
 	}

@@ -51,7 +51,7 @@ int main(void)
 	struct stat st;
 	int fd;
 
-	rig_start(rig, "[export file]\npath = %s\nread = *\nwrite = *\n", path);
+	rig_start_file(rig, path, NULL);
 	actor = actor_start(writer, NULL);
 	actor_join(&actor);
 

@@ -183,6 +183,22 @@ START_TEST(test_asks_until_granted)
 }
 END_TEST
 
+/* What is touched after it was returned: the script says no to it in its own way. */
+static void late_touch_is_sigbus(void (*script)(struct peer *p))
+{
+	struct mapseal_seal *seal;
+	struct mapseal *m;
+
+	peer_start(&peer, script);
+	m = peer_connect(&peer, MAPSEAL_THREAD, NULL, NULL);
+	seal = acquire(m);
+	ck_assert_int_eq(mapseal_return(seal, 0, PEER_PAGES(PAGES), 0), 0);
+	ck_assert_int_eq(touch_in_thread(mapseal_address(seal)), SIGBUS);
+	mapseal_seal_free(seal);
+	mapseal_close(m);
+	peer_finish(&peer);
+}
+
 static void script_refused(struct peer *p)
 {
 	begin(p);
@@ -195,17 +211,7 @@ static void script_refused(struct peer *p)
 
 START_TEST(test_refused_is_sigbus)
 {
-	struct mapseal_seal *seal;
-	struct mapseal *m;
-
-	peer_start(&peer, script_refused);
-	m = peer_connect(&peer, MAPSEAL_THREAD, NULL, NULL);
-	seal = acquire(m);
-	ck_assert_int_eq(mapseal_return(seal, 0, PEER_PAGES(PAGES), 0), 0);
-	ck_assert_int_eq(touch_in_thread(mapseal_address(seal)), SIGBUS);
-	mapseal_seal_free(seal);
-	mapseal_close(m);
-	peer_finish(&peer);
+	late_touch_is_sigbus(script_refused);
 }
 END_TEST
 
@@ -223,17 +229,7 @@ static void script_other_file(struct peer *p)
 
 START_TEST(test_other_file_is_not_mapped)
 {
-	struct mapseal_seal *seal;
-	struct mapseal *m;
-
-	peer_start(&peer, script_other_file);
-	m = peer_connect(&peer, MAPSEAL_THREAD, NULL, NULL);
-	seal = acquire(m);
-	ck_assert_int_eq(mapseal_return(seal, 0, PEER_PAGES(PAGES), 0), 0);
-	ck_assert_int_eq(touch_in_thread(mapseal_address(seal)), SIGBUS);
-	mapseal_seal_free(seal);
-	mapseal_close(m);
-	peer_finish(&peer);
+	late_touch_is_sigbus(script_other_file);
 }
 END_TEST
 
