@@ -11,9 +11,9 @@
  * have given the range away, a lease may have been proved, or the object be disarmed: all that
  * happens under the lock, and the answer is written under it too.
  *
- * A lease has one break of each kind at a time, and no answer but to give way. A thread that was
- * killed while it was held begins nothing. Its ticket lives on until it is answered, as any other
- * does.
+ * A lease has one break of each kind at a time, and no answer but to give way; a reader who can't
+ * pass without a writer waits for what the writer has to wait for. A thread that was killed while
+ * it was held begins nothing. Its ticket lives on until it is answered, as any other does.
  */
 
 #include <errno.h>
@@ -116,6 +116,41 @@ void held_gone(struct guard *guard, uint64_t ticket)
 		notice_post(guard, &held->notice_gone);
 }
 
+static void give_way(struct guard *guard, struct object *object, bool to_readers)
+{
+	enum lease left = lease_yield(object->fd, guard->prover_tid, guard->signal, to_readers);
+
+	if (left == LEASE_NOBODY) {
+		held_break(guard, object, true);
+		return;
+	}
+	object_lease(guard, object, left);
+	prove_soon(guard, object);
+}
+
+void held_break(struct guard *guard, struct object *object, bool writer)
+{
+	bool *waits = writer ? &object->broken_by_writer : &object->broken_by_reader;
+	struct operation op = {
+		.want = writer ? CORE_WANT_LAYOUT : CORE_WANT_FOREIGN_MAP,
+		.end = CORE_INFINITY,
+		.name = writer ? "open for writing, or truncate" : "open for reading",
+	};
+	struct held *held;
+
+	if (*waits || object->broken_by_writer)
+		return; /* readers pass with the writer */
+	guard->stats.leases_broken++;
+	held = index_disturbs(object, &op, 0) ? held_new(false) : NULL;
+	if (!held) {
+		give_way(guard, object, !writer);
+		return;
+	}
+	held->op = op;
+	*waits = true;
+	held_tell(guard, object, held, &op);
+}
+
 static void answer_lease(struct guard *guard, struct object *object, const struct held *held)
 {
 	bool reader = held->op.want == CORE_WANT_FOREIGN_MAP;
@@ -124,11 +159,8 @@ static void answer_lease(struct guard *guard, struct object *object, const struc
 		object->broken_by_reader = false;
 	else
 		object->broken_by_writer = false;
-	if (object->broken_by_writer)
-		return; /* the reader passes with the writer */
-	object_lease(guard, object,
-		     lease_yield(object->fd, guard->prover_tid, guard->signal, reader));
-	prove_soon(guard, object);
+	if (!object->broken_by_writer)
+		give_way(guard, object, reader);
 }
 
 /* Begins what was held, or denies it. */

@@ -15,6 +15,11 @@
  * has the signal blocked, and SIGIO too: that is what the kernel sends when the signal can't be
  * queued.
  *
+ * A writer counts as one from before it breaks the lease, and what comes in between may take long:
+ * another program may hold its open, too. So that a lease can't be had against writers alone while
+ * one against everybody is held says that there is one on its way in, who has been let in by
+ * nobody.
+ *
  * A lease that is only meant to prove something is dropped at once. A stranger that came in between
  * waits for that long, and leaves a signal that means nothing.
  */
@@ -71,8 +76,12 @@ enum lease lease_prove(int fd, pid_t thread, int signal)
 
 enum lease lease_yield(int fd, pid_t thread, int signal, bool to_readers)
 {
-	if (to_readers && reads_only(fd) && set(fd, F_RDLCK, thread, signal) == 0)
+	int r = to_readers && reads_only(fd) ? set(fd, F_RDLCK, thread, signal) : -EINVAL;
+
+	if (r == 0)
 		return LEASE_NO_WRITERS;
+	if (r == -EAGAIN)
+		return LEASE_NOBODY;
 	lease_drop(fd);
 	return LEASE_NONE;
 }

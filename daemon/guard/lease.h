@@ -21,7 +21,8 @@ enum lease lease_prove(int fd, pid_t thread, int signal);
 /* Takes the best there is, and keeps it: a break sends @signal to @thread, siginfo names @fd. */
 enum lease lease_take(int fd, pid_t thread, int signal);
 
-/* Gives up what a break wants: readers alone, if possible. What is left. */
+/* Gives up what a break wants: readers alone, if possible. What is left; LEASE_NOBODY: all of it,
+ * for behind the readers is a writer, who would pass with them. */
 enum lease lease_yield(int fd, pid_t thread, int signal, bool to_readers);
 void lease_drop(int fd);
 

@@ -25,28 +25,9 @@
 static void broken(struct guard *guard, struct object *object)
 {
 	enum lease_break by = lease_break(object->fd, object->lease);
-	bool writer = by == LEASE_BROKEN_BY_WRITER;
-	bool *waits = writer ? &object->broken_by_writer : &object->broken_by_reader;
-	struct operation op = {
-		.want = writer ? CORE_WANT_LAYOUT : CORE_WANT_FOREIGN_MAP,
-		.end = CORE_INFINITY,
-		.name = writer ? "open for writing, or truncate" : "open for reading",
-	};
-	struct held *held;
 
-	if (by == LEASE_UNBROKEN || *waits)
-		return;
-	guard->stats.leases_broken++;
-	held = index_disturbs(object, &op, 0) ? held_new(false) : NULL;
-	if (!held) {
-		object_lease(guard, object,
-			     lease_yield(object->fd, guard->prover_tid, guard->signal, !writer));
-		prove_soon(guard, object);
-		return;
-	}
-	held->op = op;
-	*waits = true;
-	held_tell(guard, object, held, &op);
+	if (by != LEASE_UNBROKEN)
+		held_break(guard, object, by == LEASE_BROKEN_BY_WRITER);
 }
 
 static void all_broken(struct guard *guard)

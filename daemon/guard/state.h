@@ -145,6 +145,8 @@ struct held *held_free(struct held *held); /* one that was not told */
 void held_tell(struct guard *guard, struct object *object, struct held *held,
 	       const struct operation *shown);
 void held_gone(struct guard *guard, uint64_t ticket);
+/* The lease is broken: asks whoever is disturbed by that, or gives way. */
+void held_break(struct guard *guard, struct object *object, bool writer);
 /* All of an object, without an answer. */
 void held_release(struct guard *guard, struct object *object);
 

@@ -6,6 +6,11 @@
  * taken again.
  */
 
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/fanotify.h>
+
 #include "tests/unit/guard/rig.h"
 
 #define SIZE (64 * PAGE)
@@ -74,6 +79,22 @@ static void finish(struct stranger *stranger, int64_t result)
 static void settled(struct rig *rig)
 {
 	guard_seal_remove(rig->guard, rig_window(rig, 0, SIZE));
+}
+
+/* ... against readers, too. */
+static void left_by_all(struct rig *rig)
+{
+	struct guard_seal seal = {
+		.id = ++rig->next_seal,
+		.object = rig->object,
+		.end = SIZE,
+		.kind = CORE_WINDOW,
+		.mode = CORE_WRITE,
+	};
+
+	if (guard_seal_add(rig->guard, &seal) == GUARD_TAINTED)
+		check_is(rig_event(rig, GUARD_EVENT_SETTLED).seal, seal.id);
+	guard_seal_remove(rig->guard, seal.id);
 }
 
 static void writers(struct rig *rig)
@@ -174,6 +195,58 @@ static void readers_of_a_reader(struct rig *rig)
 	check_is(stranger_end(&reader), 'b');
 }
 
+struct other {
+	int group, looked;
+};
+
+/* Another program that wants to see who opens files, and to look at these. */
+static void *look(void *data)
+{
+	const struct other *other = data;
+	struct fanotify_event_metadata event;
+	struct fanotify_response response = { .response = FAN_ALLOW };
+	const uint64_t one = 1;
+
+	check(read(other->group, &event, sizeof(event)) == sizeof(event));
+	check(write(other->looked, &one, sizeof(one)) == sizeof(one));
+	response.fd = event.fd;
+	check(write(other->group, &response, sizeof(response)) == sizeof(response));
+	close(event.fd);
+	return NULL;
+}
+
+/* A reader's break while a writer is on its way in, and has not broken the lease yet: here the
+ * reader is somebody who holds that writer's open. It can't be let in alone. */
+static void a_reader_before_a_writer(struct rig *rig)
+{
+	struct other other = {
+		.group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY | O_CLOEXEC),
+		.looked = eventfd(0, EFD_CLOEXEC),
+	};
+	struct pollfd fds[2] = {
+		{ .fd = guard_get_fd(rig->guard), .events = POLLIN },
+		{ .fd = other.looked, .events = POLLIN },
+	};
+	struct stranger writer;
+	pthread_t looks;
+	uint64_t seal;
+
+	left_by_all(rig);
+	seal = rig_seal(rig, 0, SIZE, CORE_READ, CORE_WINDOW, 0);
+	check(other.group >= 0);
+	check(fanotify_mark(other.group, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, rig->path) == 0);
+	check_is(pthread_create(&looks, NULL, look, &other), 0);
+	writer = rig_stranger(rig, writes, 0, 0);
+	check(poll(fds, 2, -1) == 1 && fds[0].revents);
+	guard_seal_remove(rig->guard, seal);
+	guard_answer(rig->guard, asked(rig, CORE_WANT_LAYOUT).ticket, GUARD_ALLOW);
+	check_is(pthread_join(looks, NULL), 0);
+	close(other.group);
+	close(other.looked);
+	finish(&writer, 1);
+	settled(rig);
+}
+
 static void outsiders(struct rig *rig)
 {
 	struct stranger stranger;
@@ -205,6 +278,7 @@ static void test(struct rig *rig)
 	readers(rig);
 	outsiders(rig);
 	readers_of_a_reader(rig);
+	a_reader_before_a_writer(rig);
 }
 
 int main(void)
