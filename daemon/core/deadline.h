@@ -28,6 +28,11 @@
  *	QUIET              there was no descriptor for a fork -> its event is read again
  *	REARM              the kernel took no more operations of the loop -> they are handed in again
  *	LEAVE              the end of the supervisor -> threads that a disk keeps are left behind
+ *	MARGIN             a hard limit under a guard by lease -> the kernel ends the lease itself; a
+ *	                   fifth of the kernel's own time, if that is less
+ *	AWAKE              a stranger is held and does not sleep yet -> it is looked at again, so
+ *	                   many times, and then taken for the worst that it can be
+ *	PROVE, PROVE_MAX   what was let go may not be over -> it is looked at again, ever less often
  *	PRESSURE           waited for memory in all, within the window -> the kernel tells
  */
 #define DEADLINE_LATE_NS      UINT64_C(10000000)
@@ -39,6 +44,11 @@
 #define DEADLINE_QUIET_NS     UINT64_C(10000000)
 #define DEADLINE_REARM_NS     UINT64_C(1000000)
 #define DEADLINE_LEAVE_S      2
+#define DEADLINE_MARGIN_MS    5000
+#define DEADLINE_AWAKE_MS     1
+#define DEADLINE_AWAKE_TRIES  250
+#define DEADLINE_PROVE_NS     UINT64_C(1000000)
+#define DEADLINE_PROVE_MAX_NS UINT64_C(1024000000)
 /* as the kernel wants them written */
 #define DEADLINE_PRESSURE_US	    "200000"
 #define DEADLINE_PRESSURE_WINDOW_US "2000000"

@@ -19,11 +19,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/guard/fan.h"
 #include "daemon/guard/state.h"
 #include "util/cleanup.h"
-
-#define LEASE_MARGIN_MS 5000 /* or a fifth, if that is less */
 
 static void free_tables(struct guard *guard)
 {
@@ -197,7 +196,7 @@ uint32_t guard_limit_ms(const struct guard *guard, enum guard_level level)
 	(void)guard;
 	if (level != GUARD_LEASE || ms == 0)
 		return 0;
-	return ms - (ms / 5 < LEASE_MARGIN_MS ? ms / 5 : LEASE_MARGIN_MS);
+	return ms - (ms / 5 < DEADLINE_MARGIN_MS ? ms / 5 : DEADLINE_MARGIN_MS);
 }
 
 void guard_stats(struct guard *guard, struct guard_stats *ret)

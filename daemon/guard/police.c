@@ -24,13 +24,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/guard/fan.h"
 #include "daemon/guard/proc.h"
 #include "daemon/guard/state.h"
 #include "util/cleanup.h"
 
 #define AWAKE_AT_ONCE 8
-#define AWAKE_TRIES   250 /* a millisecond each */
 
 struct awake { /* a thread that does not sleep yet */
 	struct list link;
@@ -256,7 +256,7 @@ static void take_awake(struct guard *guard, struct list *awake)
 	list_for_each (l, awake) {
 		struct awake *later = list_entry(l, struct awake, link);
 
-		if (!consider(guard, &later->event, &later->st, ++later->tries > AWAKE_TRIES))
+		if (!consider(guard, &later->event, &later->st, ++later->tries > DEADLINE_AWAKE_TRIES))
 			continue;
 		list_unlink(l);
 		free(later);
@@ -293,7 +293,7 @@ void *police_thread(void *data)
 
 	while (!atomic_load(&guard->stop)) {
 		struct epoll_event events[16];
-		int n = epoll_wait(guard->poll_fd, events, 16, list_empty(&awake) ? -1 : 1);
+		int n = epoll_wait(guard->poll_fd, events, 16, list_empty(&awake) ? -1 : DEADLINE_AWAKE_MS);
 
 		take_awake(guard, &awake);
 		for (int i = 0; i < n; i++) {

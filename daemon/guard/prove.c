@@ -17,20 +17,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/guard/fan.h"
 #include "daemon/guard/proc.h"
 #include "daemon/guard/state.h"
 
-#define MS		UINT64_C(1000000)
 #define FLIGHTS_AT_ONCE 64
 #define FLIGHTS_MANY	256 /* left behind by threads that are gone, or do something else */
+
+_Static_assert(DEADLINE_PROVE_NS << (PROVE_LEVELS - 1) == DEADLINE_PROVE_MAX_NS,
+	       "a list for each interval");
 
 static uint64_t now(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 * MS + (uint64_t)ts.tv_nsec;
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
 static bool has_reason(const struct object *object)
@@ -47,7 +50,7 @@ static void schedule(struct guard *guard, struct object *object, unsigned int le
 {
 	list_unlink(&object->prove_link);
 	object->prove_level = level;
-	object->prove_at = now() + (MS << level);
+	object->prove_at = now() + (DEADLINE_PROVE_NS << level);
 	list_append(&guard->prove[level], &object->prove_link);
 }
 

@@ -28,7 +28,7 @@
 
 #define SEAL_CLASSES  8
 #define INODE_BUCKETS 1024
-#define PROVE_LEVELS  11 /* 1 ms, doubled, to 1024 ms */
+#define PROVE_LEVELS  11 /* DEADLINE_PROVE_NS, doubled, to DEADLINE_PROVE_MAX_NS */
 
 struct notice { /* an event on its way to the control thread; not linked: none */
 	struct list link;
