@@ -73,6 +73,22 @@ static struct request *recalled_by_earlier(const struct seal *seal, const struct
 	return NULL;
 }
 
+/* Whether who changes the layout promised this holder itself that it stays: nobody is asked to give
+ * back what is being broken by who holds it. */
+static bool own_promise(const struct seal *seal, const struct request *r)
+{
+	return r->process && seal->holder->process == r->process &&
+	       (r->want == CORE_WANT_LAYOUT ||
+		(r->want == CORE_WANT_FOREIGN_EXTEND && seal->kind == CORE_DIRECT));
+}
+
+bool core_admit_denies(const struct seal *seal, const struct request *r)
+{
+	if ((r->flags & CORE_F_UNDENIABLE) || (seal->job && seal->job->whole))
+		return false;
+	return (seal->flags & CORE_F_HARD) || own_promise(seal, r);
+}
+
 static void scan_object(struct core *core, const struct request *r, const struct object *object,
 			struct obstacle *obstacle)
 {
@@ -98,8 +114,7 @@ static void scan_object(struct core *core, const struct request *r, const struct
 				obstacle->soft = recalled_by_earlier(seal, r);
 			continue;
 		}
-		if (conflict == CONFLICT_RECALL && (seal->flags & CORE_F_HARD) &&
-		    !(seal->job && seal->job->whole)) {
+		if (conflict == CONFLICT_RECALL && core_admit_denies(seal, r)) {
 			obstacle->error = CORE_E_DENIED;
 			obstacle->seal = seal;
 			return;

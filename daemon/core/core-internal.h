@@ -314,6 +314,8 @@ void core_request_withdraw(struct core *core, struct request *request);
 void core_request_wait_for(struct core *core, struct request *request, struct request *ahead);
 void core_request_ready(struct core *core, struct request *request);
 struct request *core_request_ahead(const struct core *core, const struct request *request);
+/* Those that had to wait for its turn, and need not wait for its end. */
+void core_request_let_guards_pass(struct core *core, struct request *hold);
 struct request *core_request_hold(const struct core *core, const struct request *request);
 bool core_request_covers(const struct request *request, const struct object *object);
 bool core_request_passes(const struct core *core, const struct request *request,
@@ -324,6 +326,8 @@ bool core_request_needs(const struct request *request, const struct seal *seal);
 /* admit.c: who may go on. */
 void core_admit_arrival(struct core *core, struct request *request);
 void core_admit_run(struct core *core);
+/* Whether @request is refused on account of @seal, rather than the seal recalled. */
+bool core_admit_denies(const struct seal *seal, const struct request *request);
 void core_admit_deny(struct core *core, struct request *request, int error, struct seal *in_the_way);
 void core_admit_park(struct core *core, struct seal *seal, uint64_t order);
 

@@ -84,6 +84,8 @@ struct core_policy {
 	uint32_t hold_ms;	/* the longest break hold */
 	uint32_t fence_ms;	/* an orderly fence may take this long once somebody waits for it;
 				   then it is forced */
+	uint32_t settle_ms;	/* a seal waits this long for what a guard let go to be over (not
+				   the core's own: it is granted already) */
 };
 
 struct core_config {
@@ -121,7 +123,7 @@ struct core_seal_view {
 	enum core_mode mode;
 	enum core_kind kind;
 	enum core_seal_state state;
-	bool pinnable, transparent, hard, weak;
+	bool pinnable, transparent, hard;
 	uint64_t granted_at;
 	uint64_t deadline, hard_limit; /* CORE_NEVER unless recalled */
 	uint64_t recalled_by;	       /* request id, 0 unless recalled */
@@ -157,9 +159,11 @@ enum {
 	CORE_F_TRANSPARENT = 1 << 3, /* acquire: do not ask, fence, and grant again afterwards */
 	CORE_F_REVOKE_PARK = 1 << 4, /* acquire: if revoked, be parked and granted again */
 	CORE_F_HARD = 1 << 5,	     /* acquire: others are denied, not this seal recalled */
-	CORE_F_WEAK = 1 << 6,	     /* acquire: the guard could not prove it; shown only */
-	CORE_F_MAP_WILL_CHANGE = 1 << 7, /* break: RFC 8881 20.3 clora_changed */
-	CORE_F_GUARD = 1 << 8, /* break: a guard holds the breaker's thread: see process_blocked */
+	CORE_F_MAP_WILL_CHANGE = 1 << 6, /* break: RFC 8881 20.3 clora_changed */
+	/* break: a guard holds the breaker's thread: see process_blocked. It has no way to try later, so
+	 * it passes break holds; a layout that it promised itself to keep it may not change (DENIED). */
+	CORE_F_GUARD = 1 << 7,
+	CORE_F_UNDENIABLE = 1 << 8, /* break: nobody can stop it for long; hard seals are recalled */
 };
 
 enum core_scope { CORE_SCOPE_RANGE, CORE_SCOPE_OBJECT, CORE_SCOPE_DEVICE, CORE_SCOPE_ALL };

@@ -41,6 +41,8 @@ const struct deadline_rule deadline_table[] = {
 	  "the breaker ends it; else it expires and its token is worth nothing" },
 	{ FIELD(fence_ms), 2000, 1, 3600000, "a window is being taken back for somebody who waits",
 	  "the mechanism reports it fenced; else it is told to force it" },
+	{ FIELD(settle_ms), 1000, 0, 3600000, "a seal is granted where a stranger may still be at work",
+	  "the stranger's operation is over; else the seal is weak, or refused (strict)" },
 };
 
 const size_t n_deadline_table = sizeof(deadline_table) / sizeof(deadline_table[0]);

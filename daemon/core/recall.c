@@ -314,19 +314,17 @@ void core_recall_restart(struct core *core, struct seal *seal)
 		core_timer_stop(core, &seal->recall->timer);
 		seal->recall->deferred = false;
 	}
-	if (seal->flags & CORE_F_HARD) {
-		/* They waited for the end of a return that did not happen. */
-		for (struct list *i = seal->recall->entries.next;
-		     seal->recall && i != &seal->recall->entries; i = next) {
-			struct entry *entry = list_entry(i, struct entry, seal_link);
+	/* They waited for the end of a return that did not happen. */
+	for (struct list *i = seal->recall->entries.next;
+	     seal->recall && i != &seal->recall->entries; i = next) {
+		struct entry *entry = list_entry(i, struct entry, seal_link);
 
-			next = i->next;
-			if (!entry->wants_flush)
-				core_admit_deny(core, entry->request, CORE_E_DENIED, seal);
-		}
-		if (!seal->recall)
-			return;
+		next = i->next;
+		if (!entry->wants_flush && core_admit_denies(seal, entry->request))
+			core_admit_deny(core, entry->request, CORE_E_DENIED, seal);
 	}
+	if (!seal->recall)
+		return;
 	list_for_each(i, &seal->recall->entries)
 		start(core, list_entry(i, struct entry, seal_link));
 }

@@ -150,7 +150,7 @@ static bool in_the_way(const struct core *core, const struct request *q, const s
 	if (q == r || !q->in_line || !overlap(q, r) || core_request_passes(core, r, q))
 		return false;
 	if (q->state == REQUEST_HELD)
-		return true;
+		return !(r->flags & CORE_F_GUARD);
 	/* A watcher has no place in the line: it would have to go to its end. */
 	return (r->state == REQUEST_WATCHING || core_request_before(q, r)) && exclude(q, r);
 }
@@ -192,7 +192,7 @@ struct request *core_request_ahead(const struct core *core, const struct request
 static bool holds(const struct core *core, const struct request *q, const struct request *r)
 {
 	return q->state == REQUEST_HELD && q->in_line && overlap(q, r) &&
-	       !core_request_passes(core, r, q);
+	       !(r->flags & CORE_F_GUARD) && !core_request_passes(core, r, q);
 }
 
 struct request *core_request_hold(const struct core *core, const struct request *request)
@@ -261,6 +261,20 @@ static void leave_line(struct core *core, struct request *request)
 	while ((l = list_first(&request->behind))) {
 		struct request *next = list_entry(l, struct request, ahead_link);
 
+		list_unlink(l);
+		next->ahead = NULL;
+		if (next->outstanding == 0)
+			core_request_ready(core, next);
+	}
+}
+
+void core_request_let_guards_pass(struct core *core, struct request *hold)
+{
+	list_for_each(l, &hold->behind) {
+		struct request *next = list_entry(l, struct request, ahead_link);
+
+		if (!(next->flags & CORE_F_GUARD))
+			continue;
 		list_unlink(l);
 		next->ahead = NULL;
 		if (next->outstanding == 0)

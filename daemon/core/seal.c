@@ -156,7 +156,6 @@ void core_seal_view(const struct seal *seal, struct core_seal_view *ret)
 		.pinnable = seal->flags & CORE_F_PINNABLE,
 		.transparent = seal->flags & CORE_F_TRANSPARENT,
 		.hard = seal->flags & CORE_F_HARD,
-		.weak = seal->flags & CORE_F_WEAK,
 		.granted_at = seal->granted_at,
 		.deadline = asked ? seal->recall->deadline : CORE_NEVER,
 		.hard_limit = asked ? seal->recall->hard : CORE_NEVER,

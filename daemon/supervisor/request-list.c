@@ -81,7 +81,6 @@ static bool list_seal(const struct core_seal_view *view, void *data)
 			.guard = PROTO_GUARD_COOPERATIVE,
 			.flags = (view->pinnable ? PROTO_ENTRY_PINNABLE : 0) |
 				 (view->transparent ? PROTO_ENTRY_TRANSPARENT : 0) |
-				 (view->weak ? PROTO_ENTRY_WEAK : 0) |
 				 (seal && seal->broken_bytes ? PROTO_ENTRY_BROKEN : 0) |
 				 (view->hard ? PROTO_ENTRY_HARD : 0),
 			.pid = holder ? holder->pid : 0,

@@ -220,7 +220,7 @@ void seal_announce(struct supervisor *s, struct seal *seal, uint32_t serial, int
 		.flags = (view.pinnable ? PROTO_GRANT_PINNABLE : 0) |
 			 (view.transparent ? PROTO_GRANT_TRANSPARENT : 0) |
 			 (window->revoke_park ? PROTO_GRANT_REVOKE_PARK : 0) |
-			 (view.weak ? PROTO_GRANT_WEAK : 0) | (view.hard ? PROTO_GRANT_HARD : 0),
+			 (view.hard ? PROTO_GRANT_HARD : 0),
 		.deadline_ms = window->object->policy.deadline_ms,
 		.hard_ms = window->object->policy.hard_ms,
 	};

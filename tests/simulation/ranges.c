@@ -160,7 +160,7 @@ static bool stands_in_the_way(const struct world *w, const struct sim_request *o
 	if (other->id == request->id || other->avail || !requests_meet(w, other, request))
 		return false;
 	if (other->held)
-		return !part_of(w, request, other);
+		return !part_of(w, request, other) && !(request->flags & CORE_F_GUARD);
 	return before(other, request) && (request->soft || clash(other, request));
 }
 

@@ -88,8 +88,6 @@ void action_acquire(struct world *w)
 		acquire.flags |= CORE_F_REVOKE_PARK;
 	if (rng_percent(&w->rng, 2))
 		acquire.flags |= CORE_F_HARD;
-	if (rng_percent(&w->rng, 5))
-		acquire.flags |= CORE_F_WEAK;
 	acquire.token = some_token(w, 25);
 	acquire.wait_ms = rng_percent(&w->rng, 15) ? 1 + action_ms(w, 50) : 0;
 
@@ -156,6 +154,8 @@ void action_break(struct world *w, enum core_want want)
 		brk.process = rng_percent(&w->rng, 30) ? rng_between(&w->rng, 1, MAX_PROCESSES) : 0;
 	if ((brk.holder || brk.process) && rng_percent(&w->rng, 20))
 		brk.flags |= CORE_F_GUARD;
+	if ((brk.flags & CORE_F_GUARD) && rng_percent(&w->rng, 30))
+		brk.flags |= CORE_F_UNDENIABLE;
 	brk.token = some_token(w, 12);
 	brk.wait_ms = rng_percent(&w->rng, 20) ? 1 + action_ms(w, 60) : 0;
 	if (want != CORE_WANT_FOREIGN_READ && rng_percent(&w->rng, 55))

@@ -19,7 +19,9 @@ void shadow_in_turn(struct world *w, const struct sim_request *request)
 		if (other->id == request->id || !requests_meet(w, other, request))
 			continue;
 		if (other->held)
-			world_check(w, part_of(w, request, other), INV_RECALL_BARS,
+			world_check(w,
+				    part_of(w, request, other) || request->flags & CORE_F_GUARD,
+				    INV_RECALL_BARS,
 				    "%llu goes on over the held break %llu", ull(request->id),
 				    ull(other->id));
 		else if (before(other, request))
@@ -158,6 +160,17 @@ void shadow_on_grant(struct world *w, const struct core_command *c)
 	world_request_gone(w, request);
 }
 
+/* What the breaker itself promised to keep as it is. */
+static bool own_promise(struct world *w, const struct sim_seal *seal,
+			const struct sim_request *request)
+{
+	const struct sim_holder *holder = world_holder(w, seal->holder);
+
+	return (request->flags & CORE_F_GUARD) && holder && holder->process == request->process &&
+	       (request->want == CORE_WANT_LAYOUT ||
+		(request->want == CORE_WANT_FOREIGN_EXTEND && seal->kind == CORE_DIRECT));
+}
+
 void shadow_on_refuse(struct world *w, const struct core_command *c)
 {
 	struct sim_request *request = shadow_request(w, c, "a refusal");
@@ -173,7 +186,8 @@ void shadow_on_refuse(struct world *w, const struct core_command *c)
 		if (!covers(w, request, seal->object, seal->start, seal->end))
 			continue;
 		own |= seal->holder == request->holder;
-		hard |= seal->flags & CORE_F_HARD && disturbs(w, seal, request);
+		hard |= (seal->flags & CORE_F_HARD || own_promise(w, seal, request)) &&
+			disturbs(w, seal, request);
 	}
 	for (size_t i = 0; i < w->n_requests; i++)
 		held |= w->requests[i].held && requests_meet(w, &w->requests[i], request) &&
@@ -195,8 +209,8 @@ void shadow_on_refuse(struct world *w, const struct core_command *c)
 		break;
 	case CORE_E_DENIED:
 		w->tally.denied++;
-		world_check(w, hard, INV_ANSWERS, "request %llu denied, and no hard seal there",
-			    ull(request->id));
+		world_check(w, hard && !(request->flags & CORE_F_UNDENIABLE), INV_ANSWERS,
+			    "request %llu denied, and no hard seal there", ull(request->id));
 		break;
 	case CORE_E_OWN_CONFLICT:
 	case CORE_E_RECALL_CONFLICT:

@@ -16,6 +16,7 @@ core_tests = \
 	%D%/test-read \
 	%D%/test-scope \
 	%D%/test-deadlock \
+	%D%/test-guard \
 	%D%/test-guard-cycle \
 	%D%/test-account
 check_PROGRAMS += $(core_tests)
@@ -66,6 +67,9 @@ tests_unit_core_test_scope_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
 tests_unit_core_test_deadlock_SOURCES = %D%/core-test.h %D%/test-deadlock.c
 tests_unit_core_test_deadlock_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_test_deadlock_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
+tests_unit_core_test_guard_SOURCES = %D%/core-test.h %D%/test-guard.c
+tests_unit_core_test_guard_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_core_test_guard_LDADD = daemon/core/libcore.la $(CHECK_LIBS)
 tests_unit_core_test_guard_cycle_SOURCES = %D%/core-test.h %D%/test-guard-cycle.c
 tests_unit_core_test_guard_cycle_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_core_test_guard_cycle_LDADD = daemon/core/libcore.la $(CHECK_LIBS)

@@ -5,7 +5,8 @@
 #include "tests/unit/core/core-test.h"
 
 static const struct core_policy p = { .deadline_ms = 2000, .hard_ms = 10000, .progress_ms = 500,
-				      .min_hold_ms = 20, .hold_ms = 30000, .fence_ms = 2000 };
+				      .min_hold_ms = 20, .hold_ms = 30000, .fence_ms = 2000,
+				      .settle_ms = 1000 };
 
 START_TEST(standards)
 {

@@ -299,7 +299,8 @@ START_TEST(guard_break_blocks_its_process)
 	uint64_t other = seal(holder_of(2), 100, 200, CORE_WRITE), b;
 
 	pass(20);
-	b = brk(0, 200, .process = 1, .flags = CORE_F_GUARD);
+	b = brk(0, 200, .process = 1, .flags = CORE_F_GUARD,
+		.want = CORE_WANT_FOREIGN_WRITE);
 	ck_assert_uint_eq(take(CORE_CMD_RECALL).seal, other);
 	ck_assert_uint_eq(fence(CORE_CAUSE_PARK).seal, own);
 	give_back(other, 100, 200);

@@ -49,7 +49,7 @@ START_TEST(own_seal)
 {
 	direct(1);
 	pass(20);
-	refused(guard(1, 1), CORE_E_DEADLOCK);
+	refused(guard(1, 1), CORE_E_DENIED);
 }
 END_TEST
 
