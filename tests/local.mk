@@ -18,6 +18,7 @@ include %D%/fuzz/local.mk
 include %D%/dist/local.mk
 include %D%/system/local.mk
 include %D%/bench/local.mk
+include %D%/matrix/local.mk
 
 EXTRA_DIST += %D%/report.sh %D%/skips.list
 

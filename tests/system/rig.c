@@ -305,7 +305,7 @@ const char *rig_mount(struct rig *rig, const char *name, const char *type, uint6
 		expect(mount("tmpfs", path, "tmpfs", 0, options) == 0);
 	} else {
 		snprintf(command, sizeof(command),
-			 "truncate -s %llu %s.img && mkfs.%s -q %s.img && mount -o loop %s.img %s",
+			 "truncate -s %llu %s.img && mkfs.%s -q %s.img >/dev/null && mount -o loop %s.img %s",
 			 (unsigned long long)size, path, type, path, path, path);
 		if (system(command) != 0) {
 			printf("cannot mount %s on loop here\n", type);
