@@ -242,14 +242,16 @@ static void decode_open(const struct operation_event *event, const struct call *
 	bool writes = c->shape == SHAPE_WRITER || (flags & O_ACCMODE) != O_RDONLY;
 	bool truncates = c->number != SYS_swapon && c->number != SYS_acct &&
 			 (c->shape == SHAPE_WRITER || flags & O_TRUNC);
+	/* what goes to swap space afterwards makes no event */
+	bool held = writes && (event->opens == GUARD_OPENS_HOLD || c->number == SYS_swapon);
 
 	op->opens = writes;
-	if (truncates || (writes && event->opens == GUARD_OPENS_HOLD)) {
+	if (truncates || held) {
 		op->want = CORE_WANT_LAYOUT;
 		op->start = 0;
 		op->end = CORE_INFINITY;
 		op->flight = truncates;
-		op->lasting = writes && event->opens == GUARD_OPENS_HOLD;
+		op->lasting = held;
 		if (c->shape == SHAPE_OPEN)
 			op->name = truncates ? "open to truncate" : "open for writing";
 	} else {

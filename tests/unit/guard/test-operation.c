@@ -66,6 +66,8 @@ static const struct row rows[] = {
 	{ "exec", SYS_execve, { 0 }, OPEN, HOLD, .want = CORE_WANT_FOREIGN_MAP, ALL,
 	  .marks = "ls" },
 	{ "swapon", SYS_swapon, { 0 }, OPEN, HOLD, .want = CORE_WANT_LAYOUT, ALL, .marks = "ols" },
+	{ "swapon, watched", SYS_swapon, { 0 }, OPEN, .want = CORE_WANT_LAYOUT, ALL,
+	  .marks = "ols" },
 	{ "acct, watched", SYS_acct, { 0 }, OPEN, .want = CORE_WANT_NOTHING, .marks = "os" },
 #ifdef SYS_open
 	{ "the old open", SYS_open, { 0, O_RDWR }, OPEN, HOLD, .want = CORE_WANT_LAYOUT, ALL,
