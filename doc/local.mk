@@ -2,6 +2,7 @@
 
 dist_man_MANS += \
 	%D%/mapseal.7 \
+	%D%/mapseal-matrix.7 \
 	%D%/mapseald.8 \
 	%D%/mapsealctl.1 \
 	%D%/libmapseal.3 \

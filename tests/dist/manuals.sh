@@ -4,7 +4,7 @@
 set -euo pipefail
 command -v mandoc >/dev/null || { echo "no mandoc here"; exit 77; }
 status=0
-for page in mapseal.7 mapseald.8 mapsealctl.1 libmapseal.3 mapseald.conf.5 mapseal-protocol.7; do
+for page in mapseal.7 mapseal-matrix.7 mapseald.8 mapsealctl.1 libmapseal.3 mapseald.conf.5 mapseal-protocol.7; do
 	file=$top_srcdir/doc/$page
 	[ -e "$file" ] || file=$top_builddir/doc/$page
 	# Only pages that are installed, and known to its database, resolve as cross references.

@@ -14,9 +14,17 @@ tests_matrix_matrix_SOURCES = \
 	%D%/op-write.c %D%/op-map.c %D%/op-name.c %D%/op-layout.c %D%/op-uring.c %D%/op-device.c
 tests_matrix_matrix_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_matrix_matrix_LDADD = tests/system/librig.la $(URING_LIBS)
-EXTRA_DIST += %D%/expected.table
-CLEANFILES += %D%/matrix
+EXTRA_DIST += %D%/expected.table %D%/manual.sh doc/mapseal-matrix.7.in
+CLEANFILES += %D%/matrix check-matrix.log
 
+# What the supervisors say of it, they say in check-matrix.log.
 .PHONY: check-matrix
 check-matrix: %D%/matrix$(EXEEXT) mapseald$(EXEEXT)
-	@$(AM_TESTS_ENVIRONMENT) %D%/matrix $(srcdir)/%D%/expected.table
+	@$(AM_TESTS_ENVIRONMENT) %D%/matrix $(srcdir)/%D%/expected.table 2>check-matrix.log
+
+.PHONY: matrix-table
+matrix-table: %D%/matrix$(EXEEXT) mapseald$(EXEEXT)
+	$(AM_TESTS_ENVIRONMENT) %D%/matrix --write new.table 2>check-matrix.log >new.table
+	mv new.table $(srcdir)/%D%/expected.table
+	bash $(srcdir)/%D%/manual.sh $(srcdir)/doc/mapseal-matrix.7.in $(srcdir)/%D%/expected.table \
+		>$(srcdir)/doc/mapseal-matrix.7
