@@ -39,6 +39,12 @@ struct awake { /* a thread that does not sleep yet */
 	unsigned int tries;
 };
 
+struct police {
+	struct guard *guard;
+	struct list awake;
+	struct proc_seen seen;
+};
+
 static bool is_own(const struct guard *guard, pid_t tid)
 {
 	char name[16];
@@ -47,22 +53,28 @@ static bool is_own(const struct guard *guard, pid_t tid)
 	return tid > 0 && faccessat(guard->own_tasks, name, F_OK, 0) == 0;
 }
 
+static void answer(struct guard *guard, const struct fan_event *event, int denial)
+{
+	fan_answer(guard->group, event->fd, denial);
+	close(event->fd);
+}
+
 static void allow(struct guard *guard, const struct fan_event *event, uint64_t *count)
 {
 	pthread_mutex_lock(&guard->lock);
 	++*count;
 	pthread_mutex_unlock(&guard->lock);
-	fan_answer(guard->group, event->fd, 0);
-	close(event->fd);
+	answer(guard, event, 0);
 }
 
-static enum operation_text look_at_call(pid_t tid, struct operation_call *ret)
+static enum operation_text look_at_call(struct proc_seen *seen, pid_t tid,
+					struct operation_call *ret)
 {
 	enum operation_text text;
 	bool gone;
 
 	*ret = (struct operation_call){ 0 };
-	text = proc_call(tid, AWAKE_AT_ONCE, ret, &gone);
+	text = proc_call(seen, tid, AWAKE_AT_ONCE, ret, &gone);
 	ret->worker = text == OPERATION_TEXT_CALL && !ret->known && proc_is_worker(tid);
 	return text;
 }
@@ -142,48 +154,70 @@ static void judge(struct guard *guard, const struct fan_event *event, const stru
 		}
 	}
 	pthread_mutex_unlock(&guard->lock);
-	fan_answer(guard->group, event->fd, denial);
-	close(event->fd);
+	answer(guard, event, denial);
 	held_free(held);
 }
 
-/* false: its thread does not sleep yet. */
-static bool consider(struct guard *guard, const struct fan_event *event, const struct stat *st,
-		     bool last)
+/* What is known of the file: false: nobody wants to hear of it. */
+static bool look_up(struct guard *guard, const struct stat *st, enum guard_writable_opens *ret_opens,
+		    bool *ret_writers)
 {
-	enum guard_writable_opens opens = GUARD_OPENS_HOLD;
-	bool listened = false, writers = true, disturbs = false;
-	struct operation_call call;
-	struct operation op, shown;
-	enum operation_text text;
-	struct object *object;
+	const struct object *object;
+	bool listened;
 
 	pthread_mutex_lock(&guard->lock);
 	object = object_by_inode(guard, st->st_dev, st->st_ino);
-	if (object && object->level == GUARD_FANOTIFY) {
-		listened = true;
-		opens = object->opens;
-		writers = object->writers;
+	listened = object && object->level == GUARD_FANOTIFY;
+	if (listened) {
+		*ret_opens = object->opens;
+		*ret_writers = object->writers;
+	} else {
+		guard->stats.allowed++;
 	}
 	pthread_mutex_unlock(&guard->lock);
-	if (!listened) {
-		allow(guard, event, &guard->stats.allowed);
+	return listened;
+}
+
+/* It disturbs nobody now, and leaves nothing that could later. */
+static bool passes(struct guard *guard, const struct fan_event *event, const struct stat *st,
+		   const struct operation *op, const struct operation_call *call)
+{
+	const struct object *object;
+	struct operation shown = *op;
+	bool passes = !op->opens && !taint_leaves(op);
+
+	pthread_mutex_lock(&guard->lock);
+	if (call)
+		taint_thread_seen(&guard->threads, event->tid, call->known ? call : NULL);
+	object = object_by_inode(guard, st->st_dev, st->st_ino);
+	passes = passes && !(object && index_disturbs(object, &shown, (uint64_t)st->st_size));
+	guard->stats.allowed += passes;
+	pthread_mutex_unlock(&guard->lock);
+	return passes;
+}
+
+/* false: its thread does not sleep yet. */
+static bool consider(struct police *police, const struct fan_event *event, const struct stat *st,
+		     bool last)
+{
+	struct guard *guard = police->guard;
+	enum guard_writable_opens opens;
+	struct operation_call call;
+	enum operation_text text;
+	struct operation op;
+	bool writers, in_call;
+
+	if (!look_up(guard, st, &opens, &writers)) {
+		answer(guard, event, 0);
 		return true;
 	}
-	text = look_at_call(event->tid, &call);
+	text = look_at_call(&police->seen, event->tid, &call);
 	if (text == OPERATION_TEXT_RUNNING && !last)
 		return false;
+	in_call = text == OPERATION_TEXT_CALL || text == OPERATION_TEXT_OUTSIDE;
 	decode(event, st, opens, writers, &call, &op);
-	pthread_mutex_lock(&guard->lock);
-	if (text == OPERATION_TEXT_CALL || text == OPERATION_TEXT_OUTSIDE)
-		taint_thread_seen(&guard->threads, event->tid, call.known ? &call : NULL);
-	object = object_by_inode(guard, st->st_dev, st->st_ino);
-	shown = op;
-	if (object)
-		disturbs = index_disturbs(object, &shown, (uint64_t)st->st_size);
-	pthread_mutex_unlock(&guard->lock);
-	if (!disturbs && !op.opens && !taint_leaves(&op))
-		allow(guard, event, &guard->stats.allowed);
+	if (passes(guard, event, st, &op, in_call ? &call : NULL))
+		answer(guard, event, 0);
 	else if (is_own(guard, event->tid))
 		allow(guard, event, &guard->stats.own);
 	else
@@ -222,64 +256,71 @@ static void all_tainted(struct guard *guard)
 	pthread_mutex_unlock(&guard->lock);
 }
 
-static void take(struct guard *guard, struct list *awake, const struct fan_event *event)
+static void take(struct police *police, const struct fan_event *event)
 {
 	struct awake *later;
 	struct stat st;
 
 	if (event->fd < 0) {
-		all_tainted(guard);
+		all_tainted(police->guard);
 		return;
 	}
 	if (event->modified) {
-		modified(guard, event);
+		modified(police->guard, event);
 		return;
 	}
 	if (fstat(event->fd, &st) < 0) {
-		allow(guard, event, &guard->stats.allowed);
+		allow(police->guard, event, &police->guard->stats.allowed);
 		return;
 	}
-	if (consider(guard, event, &st, false))
+	if (consider(police, event, &st, false))
 		return;
 	later = calloc(1, sizeof(*later));
 	if (!later) {
-		consider(guard, event, &st, true);
+		consider(police, event, &st, true);
 		return;
 	}
 	later->event = *event;
 	later->st = st;
-	list_append(awake, &later->link);
+	list_append(&police->awake, &later->link);
 }
 
-static void take_awake(struct guard *guard, struct list *awake)
+static void take_awake(struct police *police)
 {
-	list_for_each (l, awake) {
+	list_for_each (l, &police->awake) {
 		struct awake *later = list_entry(l, struct awake, link);
 
-		if (!consider(guard, &later->event, &later->st, ++later->tries > DEADLINE_AWAKE_TRIES))
+		if (!consider(police, &later->event, &later->st,
+			      ++later->tries > DEADLINE_AWAKE_TRIES))
 			continue;
 		list_unlink(l);
 		free(later);
 	}
 }
 
-static void read_events(struct guard *guard, struct list *awake)
+static void count_events(struct guard *guard, uint64_t n)
+{
+	pthread_mutex_lock(&guard->lock);
+	guard->stats.events += n;
+	pthread_mutex_unlock(&guard->lock);
+}
+
+static void read_events(struct police *police)
 {
 	char buffer[4096] __attribute__((aligned(8)));
+	struct guard *guard = police->guard;
 	ssize_t n;
 
 	do {
 		const char *at = buffer, *end;
 		struct fan_event event;
+		uint64_t taken = 0;
 
 		n = read(guard->group, buffer, sizeof(buffer));
 		end = buffer + (n > 0 ? n : 0);
-		while (fan_next(&at, end, &event)) {
-			pthread_mutex_lock(&guard->lock);
-			guard->stats.events++;
-			pthread_mutex_unlock(&guard->lock);
-			take(guard, awake, &event);
-		}
+		for (; fan_next(&at, end, &event); taken++)
+			take(police, &event);
+		count_events(guard, taken);
 		/* An error is of one event, which was denied: its file can't be opened, or we have
 		 * no descriptors left. */
 	} while (n > (ssize_t)sizeof(buffer) / 2 ||
@@ -289,16 +330,18 @@ static void read_events(struct guard *guard, struct list *awake)
 void *police_thread(void *data)
 {
 	struct guard *guard = data;
-	struct list awake = LIST_INIT(awake);
+	struct police police = { .guard = guard };
 
+	list_init(&police.awake);
 	while (!atomic_load(&guard->stop)) {
 		struct epoll_event events[16];
-		int n = epoll_wait(guard->poll_fd, events, 16, list_empty(&awake) ? -1 : DEADLINE_AWAKE_MS);
+		int n = epoll_wait(guard->poll_fd, events, 16,
+				   list_empty(&police.awake) ? -1 : DEADLINE_AWAKE_MS);
 
-		take_awake(guard, &awake);
+		take_awake(&police);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.u64 == 0) {
-				read_events(guard, &awake);
+				read_events(&police);
 				continue;
 			}
 			pthread_mutex_lock(&guard->lock);
@@ -306,11 +349,12 @@ void *police_thread(void *data)
 			pthread_mutex_unlock(&guard->lock);
 		}
 	}
-	list_for_each (l, &awake) {
+	list_for_each (l, &police.awake) {
 		struct awake *later = list_entry(l, struct awake, link);
 
 		allow(guard, &later->event, &guard->stats.allowed);
 		free(later);
 	}
+	proc_seen_deinit(&police.seen);
 	return NULL;
 }

@@ -6,6 +6,10 @@
  * Nothing here asks the file behind a descriptor: it may be on a file system whose server is the
  * very stranger that is being looked at, and never answers. fdinfo names the inode without asking;
  * its number alone may be that of another file elsewhere, which then counts as the same.
+ *
+ * A thread that is held once is likely to be held again soon, and to open what is read of it costs
+ * more than to read it. A descriptor is the thread's that it was opened of: when that is gone it
+ * says so, also if another thread has got its number.
  */
 
 #include "daemon/guard/proc.h"
@@ -19,6 +23,8 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+
+#define SEEN (sizeof(((struct proc_seen *)NULL)->at) / sizeof(((struct proc_seen *)NULL)->at[0]))
 
 static ssize_t read_text(const char *path, char *text, size_t size)
 {
@@ -34,18 +40,23 @@ static ssize_t read_text(const char *path, char *text, size_t size)
 	return n;
 }
 
-enum operation_text proc_call(pid_t tid, int tries, struct operation_call *ret, bool *ret_gone)
+static int open_call(pid_t tid)
 {
-	enum operation_text result = OPERATION_TEXT_BROKEN;
-	_cleanup_fd_ int fd = -1;
+	char path[64];
+	int fd;
+
+	if (tid <= 0)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static enum operation_text read_call(int fd, int tries, struct operation_call *ret, bool *ret_gone)
+{
+	enum operation_text result;
 	char text[256];
 
-	snprintf(text, sizeof(text), "/proc/%d/syscall", tid);
-	if (tid > 0)
-		fd = open(text, O_RDONLY | O_CLOEXEC);
-	*ret_gone = tid > 0 && fd < 0 && (errno == ENOENT || errno == ESRCH);
-	if (fd < 0)
-		return result;
 	do {
 		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
@@ -55,6 +66,41 @@ enum operation_text proc_call(pid_t tid, int tries, struct operation_call *ret, 
 		text[n] = 0;
 		result = operation_parse(text, ret);
 	} while (result == OPERATION_TEXT_RUNNING && --tries > 0 && sched_yield() == 0);
+	return result;
+}
+
+void proc_seen_deinit(struct proc_seen *seen)
+{
+	for (size_t i = 0; i < SEEN; i++)
+		if (seen->at[i].tid)
+			close(seen->at[i].fd);
+}
+
+enum operation_text proc_call(struct proc_seen *seen, pid_t tid, int tries,
+			      struct operation_call *ret, bool *ret_gone)
+{
+	size_t slot = (size_t)tid % SEEN;
+	enum operation_text result;
+	int fd;
+
+	if (seen && tid > 0 && seen->at[slot].tid == tid) {
+		result = read_call(seen->at[slot].fd, tries, ret, ret_gone);
+		if (!*ret_gone)
+			return result;
+	}
+	fd = open_call(tid);
+	*ret_gone = fd == -ENOENT || fd == -ESRCH;
+	if (fd < 0)
+		return OPERATION_TEXT_BROKEN;
+	result = read_call(fd, tries, ret, ret_gone);
+	if (!seen || *ret_gone) {
+		close(fd);
+		return result;
+	}
+	if (seen->at[slot].tid)
+		close(seen->at[slot].fd);
+	seen->at[slot].tid = tid;
+	seen->at[slot].fd = fd;
 	return result;
 }
 

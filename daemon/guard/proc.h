@@ -9,9 +9,20 @@
 
 #include "daemon/guard/operation.h"
 
+/* Of threads that were looked at lately, what they were looked at through. For one thread. */
+struct proc_seen {
+	struct {
+		pid_t tid; /* 0: none */
+		int fd;
+	} at[64];
+};
+
+void proc_seen_deinit(struct proc_seen *seen);
+
 /* RUNNING is looked at again, so many times in all. BROKEN also if the thread is gone: *ret_gone.
- */
-enum operation_text proc_call(pid_t tid, int tries, struct operation_call *ret, bool *ret_gone);
+ * @seen may be NULL. */
+enum operation_text proc_call(struct proc_seen *seen, pid_t tid, int tries,
+			      struct operation_call *ret, bool *ret_gone);
 
 /* Of descriptor @fd of the thread: the same file as inode @ino? */
 struct operation_file proc_file(pid_t tid, int fd, uint64_t ino);

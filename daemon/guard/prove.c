@@ -88,7 +88,7 @@ static bool is_over(pid_t tid, const struct operation_call *call)
 	struct operation_call now_in;
 	bool gone;
 
-	switch (proc_call(tid, 1, &now_in, &gone)) {
+	switch (proc_call(NULL, tid, 1, &now_in, &gone)) {
 	case OPERATION_TEXT_CALL:
 		return !operation_same_call(&now_in, call);
 	case OPERATION_TEXT_OUTSIDE:

@@ -13,6 +13,7 @@ guard_tests = \
 	%D%/test-operation \
 	%D%/test-outsiders \
 	%D%/test-pass \
+	%D%/test-proc \
 	%D%/test-settle \
 	%D%/test-taint
 check_PROGRAMS += $(guard_tests)
@@ -25,6 +26,7 @@ TESTS += $(guard_tests)
 %C%_test_operation_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_operation_LDADD = daemon/guard/libguard.la $(CHECK_LIBS)
 %C%_test_pass_LDADD = %D%/librig.la
+%C%_test_proc_LDADD = %D%/librig.la
 %C%_test_settle_LDADD = %D%/librig.la
 %C%_test_compat_LDADD = %D%/librig.la
 %C%_test_lease_LDADD = %D%/librig.la
