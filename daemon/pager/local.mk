@@ -29,6 +29,8 @@ noinst_LTLIBRARIES += %D%/libpager.la
 	%D%/segments.h \
 	%D%/share.c \
 	%D%/space.c \
+	%D%/spare.c \
+	%D%/spare.h \
 	%D%/state.h \
 	%D%/thread.c \
 	%D%/uffd.c \

@@ -53,6 +53,7 @@ static void release(struct pager *pager)
 		free(notice);
 	}
 	fill_deinit(pager);
+	spare_deinit(pager);
 	writer_deinit(pager);
 	idmap_deinit(&pager->spaces_by_id);
 	idmap_deinit(&pager->objects);

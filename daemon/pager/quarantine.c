@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "daemon/pager/state.h"
@@ -67,15 +66,6 @@ static void clip(const struct view *view, uint64_t first, uint64_t last, uint64_
 	*ret_size = (end < view->end ? end : view->end) - start;
 }
 
-static int reopen(int fd)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 void quarantine(const struct pager *pager, struct view *view, uint64_t first, uint64_t last,
 		struct pager_event *result)
 {
@@ -112,7 +102,7 @@ void quarantine(const struct pager *pager, struct view *view, uint64_t first, ui
 	if (memory < 0)
 		return;
 	fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-	result->quarantine_fd = reopen(memory);
+	result->quarantine_fd = memory_open(memory, false);
 	if (result->quarantine_fd < 0)
 		result->quarantine_fd = -1;
 }

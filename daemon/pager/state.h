@@ -24,6 +24,7 @@
 #include "daemon/pager/queue.h"
 #include "daemon/core/deadline.h"
 #include "daemon/pager/segments.h"
+#include "daemon/pager/spare.h"
 #include "daemon/pager/uffd.h"
 #include "daemon/pager/view.h"
 #include "util/idmap.h"
@@ -176,6 +177,7 @@ struct pager {
 	struct uffd_msg messages[MESSAGES_AT_ONCE];
 	uint8_t *scratch;
 	uint64_t scratch_pages;
+	struct spares spares; /* memory for the next windows */
 	struct list spare_fills, spare_buffers;
 	unsigned int n_fills, n_spare_fills, n_buffers, n_spare_buffers;
 };

@@ -201,6 +201,8 @@ static void look_at_spaces(struct pager *pager, uint64_t now)
 	if (now < pager->look_at)
 		return;
 	pager->look_at = now + DEADLINE_LOOK_NS;
+	spare_want(pager, true);
+	spare_want(pager, false);
 	list_for_each (pos, &pager->spaces)
 		space_look(list_entry(pos, struct space, link));
 	list_for_each (pos, &pager->children)
@@ -255,7 +257,9 @@ static int rounds(struct pager *pager)
 		if (calm || step)
 			queue_wake(&pager->events);
 		if (!any && !spin)
-			r = loop_step(pager->loop, next_deadline(pager, deadline));
+			r = loop_step(pager->loop, spare_prepare(pager)
+							   ? 0
+							   : next_deadline(pager, deadline));
 		else if (step || pager->n_fills || (calm && pager->n_ops))
 			r = loop_step(pager->loop, 0);
 		if (r < 0)

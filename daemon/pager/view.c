@@ -41,7 +41,7 @@ int memory_new(const struct pager *pager, const char *name, uint64_t size, unsig
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)size) < 0 || fchmod(fd, 0400) < 0 ||
+	if ((size > 0 && ftruncate(fd, (off_t)size) < 0) || fchmod(fd, 0400) < 0 ||
 	    fchown(fd, pager->config.memory_owner, (gid_t)-1) < 0)
 		return -errno;
 	if (seals && fcntl(fd, F_ADD_SEALS, seals) < 0)
@@ -49,9 +49,20 @@ int memory_new(const struct pager *pager, const char *name, uint64_t size, unsig
 	return take_fd(&fd);
 }
 
+int memory_open(int memory, bool write)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
+	fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static void view_destroy(struct view *view)
 {
 	fd_close(view->memory);
+	fd_close(view->lent);
 	pthread_mutex_destroy(&view->lock);
 	free(view->filled);
 	free(view->filling);
@@ -78,7 +89,7 @@ static int view_new(struct pager *pager, struct object *object, uint64_t start, 
 		    bool write, uint64_t right, struct view **ret)
 {
 	struct view *view = calloc(1, sizeof(*view));
-	struct stat st;
+	struct spare spare;
 	size_t words;
 	int r;
 
@@ -94,6 +105,7 @@ static int view_new(struct pager *pager, struct object *object, uint64_t start, 
 		.short_at = UINT64_MAX,
 		.write = write,
 		.memory = -1,
+		.lent = -1,
 	};
 	pthread_mutex_init(&view->lock, NULL);
 	list_init(&view->link);
@@ -114,17 +126,19 @@ static int view_new(struct pager *pager, struct object *object, uint64_t start, 
 	if (!view->filled || !view->filling ||
 	    (write && (!view->dirty || !view->writing || !view->revoked)))
 		goto fail;
-	r = memory_new(pager, write ? "mapseal-write" : "mapseal-read", view->pages << PAGE_SHIFT,
-		       write ? F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL : 0);
+	r = spare_take(pager, write, &spare);
 	if (r < 0)
 		goto fail;
-	view->memory = r;
-	if (fstat(view->memory, &st) < 0) {
+	view->memory = spare.memory;
+	view->lent = spare.lent;
+	view->device = spare.device;
+	view->inode = spare.inode;
+	if (ftruncate(view->memory, (off_t)(view->pages << PAGE_SHIFT)) < 0 ||
+	    (write && fcntl(view->memory, F_ADD_SEALS,
+			    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)) {
 		r = -errno;
 		goto fail;
 	}
-	view->device = st.st_dev;
-	view->inode = st.st_ino;
 	*ret = view;
 	return 0;
 fail:
@@ -192,16 +206,11 @@ void view_unuse(struct view *view)
 	}
 }
 
-int view_lend(const struct view *view)
+int view_lend(struct view *view)
 {
-	char path[32];
-	int fd;
-
 	/* A description of its own: on a shared one the holder could set O_APPEND under our
 	 * feet. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", view->memory);
-	fd = open(path, (view->write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return view->lent >= 0 ? take_fd(&view->lent) : memory_open(view->memory, view->write);
 }
 
 uint64_t view_limit(const struct view *view)

@@ -29,6 +29,7 @@ struct view {
 	bool write, spent;
 	bool retired; /* under the lock: nobody joins any more */
 	int memory;
+	int lent; /* a description for the first holder; -1: it has it */
 	dev_t device;
 	ino_t inode;
 	unsigned int n_windows;
@@ -66,7 +67,7 @@ uint64_t view_limit(const struct view *view);
 void view_fit(struct view *view);
 
 /* A descriptor for the holder: of a READ view one that can't be made writable. */
-int view_lend(const struct view *view);
+int view_lend(struct view *view);
 
 /* Takes the pages out of the memory and of all mappings of it. Any thread; touches no bitmap. */
 int view_punch(const struct view *view, uint64_t first, uint64_t last);
@@ -100,3 +101,6 @@ uint64_t view_dirty(struct view *view, uint64_t first, uint64_t last);
 
 /* New memory of the pager's own: 0400, of the configured owner. */
 int memory_new(const struct pager *pager, const char *name, uint64_t size, unsigned int seals);
+
+/* A new description of it. */
+int memory_open(int memory, bool write);

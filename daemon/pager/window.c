@@ -202,6 +202,7 @@ void window_close(struct window *window)
 	pthread_mutex_lock(&view->lock);
 	list_unlink(&window->view_link);
 	pthread_mutex_unlock(&view->lock);
+	spare_want(pager, view->write);
 	if (--view->n_windows > 0) {
 		if (!pager->ending)
 			view_release(view, 0, view->pages);

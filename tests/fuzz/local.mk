@@ -18,7 +18,8 @@ tests_fuzz_replay_session_SOURCES = %D%/replay.c %D%/fuzz-session.c \
 	%D%/session-files.c %D%/session-files.h \
 	%D%/session-memory.c %D%/session-memory.h \
 	%D%/session-message.c %D%/session-message.h \
-	%D%/session-rig.c %D%/session-rig.h
+	%D%/session-rig.c %D%/session-rig.h \
+	tests/descriptors.h tests/descriptors.c
 tests_fuzz_replay_session_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS='"session"'
 tests_fuzz_replay_session_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=log_line
 tests_fuzz_replay_session_LDADD = daemon/libsupervisor.la

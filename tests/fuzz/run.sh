@@ -32,7 +32,7 @@ describe() {
 	decode) sources='proto/table.c proto/str.c proto/codec.c proto/dump.c' max_len=8300 ;;
 	session)
 		sources='util/*.c proto/table.c proto/str.c proto/codec.c proto/dump.c
-			proto/fdlist.c proto/frame.c daemon/*/*.c tests/fuzz/session-*.c'
+			proto/fdlist.c proto/frame.c daemon/*/*.c tests/fuzz/session-*.c tests/descriptors.c'
 		packages='liburing inih libsystemd'
 		link='-Wl,--wrap=clock_gettime -Wl,--wrap=log_line -lpthread'
 		max_len=256

@@ -12,7 +12,6 @@
 
 #include "tests/fuzz/session-rig.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,6 +27,7 @@
 #include "daemon/config/config.h"
 #include "daemon/supervisor/wiring.h"
 #include "proto/frame.h"
+#include "tests/descriptors.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/session-files.h"
 #include "tests/fuzz/session-ops.h"
@@ -216,31 +216,9 @@ void rig_settle(void)
 
 /* ---- the end ---------------------------------------------------------------------------- */
 
-static size_t count_descriptors(bool show)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-	size_t n = 0;
-
-	promise(dir);
-	while ((entry = readdir(dir))) {
-		char path[300], name[300];
-		ssize_t size;
-
-		n++;
-		if (!show)
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/fd/%s", entry->d_name);
-		size = readlink(path, name, sizeof(name) - 1);
-		fprintf(stderr, "open: %s %.*s\n", entry->d_name, size > 0 ? (int)size : 0, name);
-	}
-	closedir(dir);
-	return n;
-}
-
 void rig_count_descriptors(void)
 {
-	baseline = count_descriptors(false);
+	baseline = count_descriptors(getpid(), false);
 }
 
 /* The pager closes some of its own after it has reported. */
@@ -248,11 +226,11 @@ void rig_check_descriptors(void)
 {
 	uint64_t until = real_now() + PATIENCE_S * NS_PER_S;
 
-	while (count_descriptors(false) != baseline) {
+	while (count_descriptors(getpid(), false) != baseline) {
 		if (real_now() > until) {
 			fprintf(stderr, "there were %zu descriptors\n", baseline);
-			count_descriptors(true);
-			promise(count_descriptors(false) == baseline);
+			count_descriptors(getpid(), true);
+			promise(count_descriptors(getpid(), false) == baseline);
 		}
 		promise(supervisor_step(supervisor, loop_now() + NS_PER_MS) == 0);
 	}

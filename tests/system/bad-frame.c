@@ -5,7 +5,6 @@
  * session, and only that; surplus descriptors are closed. The supervisor goes on serving.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
@@ -13,23 +12,9 @@
 #include <unistd.h>
 
 #include "proto/frame.h"
+#include "tests/descriptors.h"
 #include "tests/system/raw.h"
 #include "tests/system/rig.h"
-
-static int count_fds(pid_t pid)
-{
-	char path[64];
-	int n = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	dir = opendir(path);
-	expect(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static int sender(int channel, void *data)
 {
@@ -117,12 +102,12 @@ int main(void)
 	struct mapseal_status status;
 	struct actor actor;
 	struct mapseal *m;
-	int before;
+	size_t before;
 
 	rig_start(rig, "[export file]\npath = %s\nread = *\n", path);
 	m = client(0);
 	must(mapseal_get_status(m, &status));
-	before = count_fds(rig->supervisor);
+	before = count_descriptors(rig->supervisor, false);
 	for (int round = 0; round < 2; round++) {
 		actor = actor_start(sender, NULL);
 		cue_wait(actor.channel, "sent");
@@ -133,7 +118,7 @@ int main(void)
 	do
 		must(mapseal_get_status(m, &status));
 	while (status.sessions > 1);
-	while (count_fds(rig->supervisor) > before)
+	while (count_descriptors(rig->supervisor, false) > before)
 		sched_yield(); /* another thread closes; if it does not, the alarm ends this */
 	mapseal_close(m);
 	rig_free(rig);

@@ -8,7 +8,8 @@ tests_system_librig_la_SOURCES = \
 	%D%/actor.c \
 	%D%/freeze.c \
 	%D%/raw.h %D%/raw.c \
-	tests/touch.h tests/touch.c
+	tests/touch.h tests/touch.c \
+	tests/descriptors.h tests/descriptors.c
 tests_system_librig_la_LIBADD = libmapseal.la proto/libproto.la
 
 check_LTLIBRARIES += %D%/libdevice.la

@@ -9,7 +9,6 @@
  * no descriptor more.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/descriptors.h"
 #include "tests/simulation/rng.h"
 #include "tests/system/rig.h"
 
@@ -293,21 +293,6 @@ static int life(int channel, void *data)
 
 /* ---- the test ---------------------------------------------------------------------------- */
 
-static unsigned int descriptors(pid_t pid)
-{
-	char path[64];
-	unsigned int n = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	dir = opendir(path);
-	expect(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static void run(const struct rig *rig, uint64_t seed)
 {
 	unsigned int started = 0, running = 0;
@@ -333,7 +318,7 @@ static void run(const struct rig *rig, uint64_t seed)
 }
 
 /* The supervisor hears of the last ends in its own time, and closes what was passed on other threads. */
-static void await_rest(const struct rig *rig, struct mapseal *watcher, unsigned int before)
+static void await_rest(const struct rig *rig, struct mapseal *watcher, size_t before)
 {
 	struct mapseal_status status;
 
@@ -344,7 +329,7 @@ static void await_rest(const struct rig *rig, struct mapseal *watcher, unsigned 
 	expect_eq(status.window_bytes, 0);
 	expect_eq(status.revocations, 0);
 	expect_eq(status.quarantined, 0);
-	while (descriptors(rig->supervisor) != before)
+	while (count_descriptors(rig->supervisor, false) != before)
 		sched_yield();
 }
 
@@ -354,7 +339,7 @@ int main(void)
 	const char *path = rig_path(rig, "file"), *given = getenv("STRESS_SEED");
 	uint64_t seed = given ? strtoull(given, NULL, 0) : 20170, page[WORDS];
 	struct mapseal *watcher;
-	unsigned int before;
+	size_t before;
 
 	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	file_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -362,7 +347,7 @@ int main(void)
 	printf("STRESS_SEED=%llu\n", (unsigned long long)seed);
 	rig_start_file(rig, path, "deadline-ms = 60000\nhard-ms = 120000\nfence-ms = 60000\n");
 	watcher = client(0);
-	before = descriptors(rig->supervisor);
+	before = count_descriptors(rig->supervisor, false);
 	run(rig, seed);
 	await_rest(rig, watcher, before);
 	for (unsigned int n = 0; n < PAGES; n++) {

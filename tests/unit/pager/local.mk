@@ -21,6 +21,7 @@ pager_tests = \
 	%D%/test-pinned \
 	%D%/test-populate \
 	%D%/test-shared \
+	%D%/test-spare \
 	%D%/test-storm \
 	%D%/test-sync
 check_PROGRAMS += $(pager_tests)
@@ -43,6 +44,7 @@ TESTS += $(pager_tests)
 %C%_test_pinned_LDADD = %D%/librig.la $(URING_LIBS)
 %C%_test_populate_LDADD = %D%/librig.la
 %C%_test_shared_LDADD = %D%/librig.la
+%C%_test_spare_LDADD = %D%/librig.la
 %C%_test_storm_LDADD = %D%/librig.la
 %C%_test_sync_LDFLAGS = -Wl,--wrap=loop_fdatasync
 %C%_test_sync_LDADD = %D%/librig.la
