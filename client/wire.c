@@ -204,6 +204,22 @@ int wire_begin(struct wire *w, struct wire_call *call, struct proto_message *req
 	return send_message(w, call, request, fds, n_fds);
 }
 
+static struct wire_post *post_new(const struct proto_message *message, wire_reply_fn on_reply,
+				  void *data)
+{
+	struct wire_post *post = calloc(1, sizeof(*post));
+
+	if (!post)
+		return NULL;
+	post->message = *message;
+	post->call.on_reply = on_reply;
+	post->call.data = data;
+	post->call.posted = true;
+	list_init(&post->call.link);
+	list_init(&post->call.frames);
+	return post;
+}
+
 int wire_post(struct wire *w, const struct proto_message *message, wire_reply_fn on_reply,
 	      void *data)
 {
@@ -212,15 +228,9 @@ int wire_post(struct wire *w, const struct proto_message *message, wire_reply_fn
 
 	if (w->lost)
 		return wire_error_lost(w);
-	post = calloc(1, sizeof(*post));
+	post = post_new(message, on_reply, data);
 	if (!post)
 		return error_set(ENOMEM, "Out of memory");
-	post->message = *message;
-	post->call.on_reply = on_reply;
-	post->call.data = data;
-	post->call.posted = true;
-	list_init(&post->call.link);
-	list_init(&post->call.frames);
 	if (w->in_flight >= w->max_in_flight) {
 		list_append(&w->backlog, &post->call.link);
 		return 0;
@@ -241,16 +251,10 @@ int wire_post_acquire(struct wire *w, const struct proto_message *message, int f
 		return wire_error_lost(w);
 	if (w->in_flight >= room(w, PROTO_ACQUIRE))
 		return error_set(EAGAIN, "Too many requests wait already");
-	post = calloc(1, sizeof(*post));
+	post = post_new(message, on_reply, data);
 	if (!post)
 		return error_set(ENOMEM, "Out of memory");
 	/* it is on its way when this returns, and the name needed no more */
-	post->message = *message;
-	post->call.on_reply = on_reply;
-	post->call.data = data;
-	post->call.posted = true;
-	list_init(&post->call.link);
-	list_init(&post->call.frames);
 	r = send_message(w, &post->call, &post->message, &fd, message->acquire.object ? 0 : 1);
 	if (r < 0) {
 		free(post);
