@@ -45,7 +45,7 @@ static void free_tables(struct guard *guard)
 		idmap_remove(&guard->seals, n);
 		free(seal);
 	}
-	for (size_t i = 0; i < INODE_BUCKETS; i++)
+	for (size_t i = 0; i < guard->n_inodes; i++)
 		list_for_each (l, &guard->inodes[i]) {
 			struct object *object = list_entry(l, struct object, inode_link);
 
@@ -63,6 +63,7 @@ static void free_tables(struct guard *guard)
 		if (notice->on_heap)
 			free(notice);
 	}
+	free(guard->inodes);
 	idmap_deinit(&guard->tickets);
 	idmap_deinit(&guard->seals);
 	idmap_deinit(&guard->objects);
@@ -167,8 +168,6 @@ int guard_new(const struct guard_config *config, struct guard **ret)
 	guard->signal = SIGRTMIN + 3;
 	pthread_mutex_init(&guard->lock, NULL);
 	pthread_cond_init(&guard->started, NULL);
-	for (size_t i = 0; i < INODE_BUCKETS; i++)
-		list_init(&guard->inodes[i]);
 	for (size_t i = 0; i < PROVE_LEVELS; i++)
 		list_init(&guard->prove[i]);
 	list_init(&guard->notices);

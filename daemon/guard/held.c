@@ -82,6 +82,7 @@ void held_tell(struct guard *guard, struct object *object, struct held *held,
 	held->object = object;
 	list_append(&object->held, &held->link);
 	idmap_insert(&guard->tickets, &held->node, ++guard->next_ticket);
+	object->n_held++;
 	guard->n_held++;
 	guard->stats.held_total++;
 	event->type = GUARD_EVENT_HELD;
@@ -170,6 +171,7 @@ static void end(struct guard *guard, struct held *held, int denial)
 
 	held->object = NULL;
 	list_unlink(&held->link);
+	object->n_held--;
 	guard->n_held--;
 	guard->stats.denied += denial != 0;
 	if (held->number < 0) {
@@ -184,6 +186,7 @@ static void end(struct guard *guard, struct held *held, int denial)
 		}
 		taint_let_go(&guard->threads, &object->taint, &held->op, held->size,
 			     take_ptr(held->flight), held->tid, &held->call);
+		prove_soon(guard, object);
 	}
 	fan_answer(guard->group, held->number, denial);
 	held->number = fd_close(held->number);

@@ -9,8 +9,13 @@
  * range cost an event no more than one does.
  */
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "daemon/core/conflict.h"
 #include "daemon/guard/state.h"
+
+#define INODES_MIN 64
 
 unsigned int seal_class(const struct guard_seal *seal)
 {
@@ -50,16 +55,58 @@ bool index_disturbs(const struct object *object, struct operation *op, uint64_t 
 	return where || end;
 }
 
-struct list *inode_bucket(struct guard *guard, dev_t dev, ino_t ino)
+static struct list *bucket(const struct guard *guard, dev_t dev, ino_t ino)
 {
 	uint64_t mix = (ino ^ (uint64_t)dev << 32) * UINT64_C(0x9e3779b97f4a7c15);
 
-	return &guard->inodes[mix >> 40 & (INODE_BUCKETS - 1)];
+	return &guard->inodes[mix >> 32 & (guard->n_inodes - 1)];
+}
+
+static int grow(struct guard *guard)
+{
+	struct list *before = guard->inodes, *inodes;
+	size_t n = guard->n_inodes;
+
+	inodes = calloc(n ? 2 * n : INODES_MIN, sizeof(*inodes));
+	if (!inodes)
+		return -ENOMEM;
+	guard->inodes = inodes;
+	guard->n_inodes = n ? 2 * n : INODES_MIN;
+	for (size_t i = 0; i < guard->n_inodes; i++)
+		list_init(&inodes[i]);
+	for (size_t i = 0; i < n; i++)
+		list_for_each (l, &before[i]) {
+			struct object *object = list_entry(l, struct object, inode_link);
+
+			list_unlink(l);
+			list_append(bucket(guard, object->dev, object->ino), l);
+		}
+	free(before);
+	return 0;
+}
+
+int inode_add(struct guard *guard, struct object *object)
+{
+	int r = guard->n_objects == guard->n_inodes ? grow(guard) : 0;
+
+	if (r < 0)
+		return r;
+	guard->n_objects++;
+	list_append(bucket(guard, object->dev, object->ino), &object->inode_link);
+	return 0;
+}
+
+void inode_remove(struct guard *guard, struct object *object)
+{
+	guard->n_objects--;
+	list_unlink(&object->inode_link);
 }
 
 struct object *object_by_inode(struct guard *guard, dev_t dev, ino_t ino)
 {
-	list_for_each (l, inode_bucket(guard, dev, ino)) {
+	if (!guard->n_inodes)
+		return NULL;
+	list_for_each (l, bucket(guard, dev, ino)) {
 		struct object *object = list_entry(l, struct object, inode_link);
 
 		if (object->dev == dev && object->ino == ino)

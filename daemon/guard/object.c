@@ -62,7 +62,10 @@ static struct object *object_new(struct guard *guard, const struct stat *st)
 	list_init(&object->held);
 	list_init(&object->prove_link);
 	taint_init(&object->taint);
-	list_append(inode_bucket(guard, st->st_dev, st->st_ino), &object->inode_link);
+	if (inode_add(guard, object) < 0) {
+		free(object);
+		return NULL;
+	}
 	return object;
 }
 
@@ -85,7 +88,7 @@ void object_reap(struct guard *guard, struct object *object)
 		return;
 	taint_clear(&guard->threads, &object->taint);
 	list_unlink(&object->prove_link);
-	list_unlink(&object->inode_link);
+	inode_remove(guard, object);
 	free(object);
 }
 
@@ -205,9 +208,8 @@ bool guard_state(struct guard *guard, uint64_t id, struct guard_state *ret)
 		*ret = (struct guard_state){
 			.level = object->level,
 			.weak = object->level == GUARD_COOPERATIVE || object->outsiders,
+			.held = object->n_held,
 		};
-		list_for_each (l, &object->held)
-			ret->held++;
 	}
 	pthread_mutex_unlock(&guard->lock);
 	return object;

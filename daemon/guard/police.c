@@ -30,7 +30,8 @@
 #include "daemon/guard/state.h"
 #include "util/cleanup.h"
 
-#define AWAKE_AT_ONCE 8
+#define AWAKE_AT_ONCE  8
+#define SETTLE_AT_ONCE 16 /* what an event may cost; the prover looks at the others */
 
 struct awake { /* a thread that does not sleep yet */
 	struct list link;
@@ -151,6 +152,7 @@ static void judge(struct guard *guard, const struct fan_event *event, const stru
 				     taint_needs_flight(&object->taint, op) ? take_ptr(held->flight)
 									    : NULL,
 				     event->tid, call);
+			prove_many(guard, object);
 		}
 	}
 	pthread_mutex_unlock(&guard->lock);
@@ -235,7 +237,8 @@ static void modified(struct guard *guard, const struct fan_event *event)
 		object = object_by_inode(guard, st.st_dev, st.st_ino);
 		if (object) {
 			taint_thread_done(&guard->threads, &object->taint, event->tid);
-			prove_settle(guard, object);
+			if (!prove_settle(guard, object, SETTLE_AT_ONCE))
+				prove_soon(guard, object);
 		}
 		pthread_mutex_unlock(&guard->lock);
 	}
@@ -246,7 +249,7 @@ static void all_tainted(struct guard *guard)
 {
 	pthread_mutex_lock(&guard->lock);
 	guard->stats.lost++;
-	for (size_t i = 0; i < INODE_BUCKETS; i++)
+	for (size_t i = 0; i < guard->n_inodes; i++)
 		list_for_each (l, &guard->inodes[i]) {
 			struct object *object = list_entry(l, struct object, inode_link);
 

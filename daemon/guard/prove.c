@@ -9,6 +9,9 @@
  * lists, one for each interval, are each in order of time, so that finding what is due looks at
  * their heads only.
  *
+ * Nobody is kept from the lock for long: of what is many, flights and seals, only some are looked
+ * at in one go, and the others a millisecond later.
+ *
  * A lease is tried under the lock: it is two calls that wait for nobody. What /proc says about a
  * thread is read without it, since that waits for a lock which the thread's process has while it
  * executes another program; the object is pinned meanwhile, and flights are found again by id.
@@ -24,6 +27,7 @@
 
 #define FLIGHTS_AT_ONCE 64
 #define FLIGHTS_MANY	256 /* left behind by threads that are gone, or do something else */
+#define SEALS_AT_ONCE	256
 
 _Static_assert(DEADLINE_PROVE_NS << (PROVE_LEVELS - 1) == DEADLINE_PROVE_MAX_NS,
 	       "a list for each interval");
@@ -58,11 +62,17 @@ void prove_soon(struct guard *guard, struct object *object)
 {
 	const uint64_t one = 1;
 
-	if (!has_reason(object))
+	if (!has_reason(object) || (!list_empty(&object->prove_link) && object->prove_level == 0))
 		return;
 	schedule(guard, object, 0);
 	if (write(guard->prove_fd, &one, sizeof(one)) < 0)
 		return; /* can't be: a counter takes that */
+}
+
+void prove_many(struct guard *guard, struct object *object)
+{
+	if (object->taint.n_flights > FLIGHTS_MANY && list_empty(&object->prove_link))
+		prove_soon(guard, object);
 }
 
 static void try_lease(struct guard *guard, struct object *object)
@@ -139,19 +149,25 @@ static void look_at_flights(struct guard *guard, struct object *object)
 static void look(struct guard *guard, struct object *object)
 {
 	unsigned int level = object->prove_level;
+	uint32_t n_flights;
 
 	list_unlink(&object->prove_link);
 	try_lease(guard, object);
-	if (!list_empty(&object->taint.flights))
+	n_flights = object->taint.n_flights;
+	if (n_flights)
 		look_at_flights(guard, object);
 	if (object->hears_ends && list_empty(&object->taint.flights)) {
 		fan_mark_ends(guard->group, object->fd, false);
 		object->hears_ends = false;
 	}
-	prove_settle(guard, object);
+	level = level + 1 < PROVE_LEVELS ? level + 1 : level;
+	/* the others in a millisecond */
+	if (!prove_settle(guard, object, SEALS_AT_ONCE) ||
+	    (object->taint.n_flights > FLIGHTS_MANY && object->taint.n_flights < n_flights))
+		level = 0;
 	/* somebody may have been in a hurry meanwhile */
 	if (has_reason(object) && list_empty(&object->prove_link))
-		schedule(guard, object, level + 1 < PROVE_LEVELS ? level + 1 : level);
+		schedule(guard, object, level);
 	object_reap(guard, object);
 }
 

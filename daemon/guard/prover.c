@@ -32,7 +32,7 @@ static void broken(struct guard *guard, struct object *object)
 
 static void all_broken(struct guard *guard)
 {
-	for (size_t i = 0; i < INODE_BUCKETS; i++)
+	for (size_t i = 0; i < guard->n_inodes; i++)
 		list_for_each (l, &guard->inodes[i]) {
 			struct object *object = list_entry(l, struct object, inode_link);
 

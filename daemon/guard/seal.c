@@ -119,14 +119,24 @@ void guard_seal_remove(struct guard *guard, uint64_t id)
 	pthread_mutex_unlock(&guard->lock);
 }
 
-void prove_settle(struct guard *guard, struct object *object)
+bool prove_settle(struct guard *guard, struct object *object, unsigned int at_most)
 {
-	list_for_each (l, &object->waiting) {
-		struct seal *seal = list_entry(l, struct seal, waiting);
+	for (;;) {
+		struct list *first = list_first(&object->waiting);
+		struct seal *seal = first ? list_entry(first, struct seal, waiting) : NULL;
 
-		if (taint_disturbs(&object->taint, &seal->seal))
+		if (!seal || seal->round > object->round) {
+			object->round++;
+			return true;
+		}
+		if (at_most-- == 0)
+			return false;
+		list_unlink(first);
+		if (taint_disturbs(&object->taint, &seal->seal)) {
+			seal->round = object->round + 1;
+			list_append(&object->waiting, first);
 			continue;
-		list_unlink(&seal->waiting);
+		}
 		put_in_force(seal);
 		guard->stats.settled++;
 		notice_post(guard, &seal->settled);

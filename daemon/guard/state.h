@@ -27,7 +27,6 @@
 #include "util/list.h"
 
 #define SEAL_CLASSES  8
-#define INODE_BUCKETS 1024
 #define PROVE_LEVELS  11 /* DEADLINE_PROVE_NS, doubled, to DEADLINE_PROVE_MAX_NS */
 
 struct notice { /* an event on its way to the control thread; not linked: none */
@@ -54,7 +53,9 @@ struct object {
 	struct interval_tree seals[SEAL_CLASSES];
 	uint32_t n_seals;
 	struct list waiting; /* seals that were told they are tainted */
+	uint64_t round;	     /* so often all of them have been looked at */
 	struct list held;
+	uint32_t n_held;
 
 	struct taint taint;
 	struct list prove_link; /* one of guard->prove */
@@ -67,6 +68,7 @@ struct seal {
 	struct idmap_node node;
 	struct interval interval;
 	struct list waiting;
+	uint64_t round; /* the last one it was looked at in, plus one */
 	struct object *object;
 	bool in_force; /* it is in a tree of the object's */
 	struct guard_seal seal;
@@ -94,7 +96,8 @@ struct guard {
 	pthread_mutex_t lock;
 	enum guard_level level;
 
-	struct list inodes[INODE_BUCKETS];
+	struct list *inodes; /* buckets, a power of two */
+	size_t n_inodes, n_objects;
 	struct idmap objects, by_fd, seals, tickets;
 	uint64_t next_ticket;
 	uint32_t n_held;
@@ -128,7 +131,9 @@ struct guard {
 unsigned int seal_class(const struct guard_seal *seal);
 struct object *object_by_inode(struct guard *guard, dev_t dev, ino_t ino);
 struct object *object_by_id(struct guard *guard, uint64_t id);
-struct list *inode_bucket(struct guard *guard, dev_t dev, ino_t ino);
+/* Makes it one that is found by its inode. */
+int inode_add(struct guard *guard, struct object *object);
+void inode_remove(struct guard *guard, struct object *object);
 /* Narrows *op to what disturbs seals of @object. false: nothing does. */
 bool index_disturbs(const struct object *object, struct operation *op, uint64_t size);
 
@@ -157,10 +162,13 @@ void notice_drop(struct notice *notice);
 /* prove.c */
 /* Whatever the object waits for, it is looked at again in a millisecond, then ever less often. */
 void prove_soon(struct guard *guard, struct object *object);
+/* The same, if there is much to look at and nobody does. */
+void prove_many(struct guard *guard, struct object *object);
 /* All that is due; returns when the next is, ns. Takes the lock. */
 uint64_t prove_due(struct guard *guard);
-/* Tells the seals that nothing disturbs any more. */
-void prove_settle(struct guard *guard, struct object *object);
+/* Looks at some of the object's seals that wait, and tells those that nothing disturbs any more.
+ * False: there are others, whose turn is next. */
+bool prove_settle(struct guard *guard, struct object *object, unsigned int at_most);
 
 /* police.c, prover.c */
 void *police_thread(void *data);

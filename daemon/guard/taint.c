@@ -13,6 +13,9 @@
  * truncation by name has not even begun to count as an opener when it is let go. Those stay with
  * the file when it is not guarded any more.
  *
+ * Strangers are many, and so may seals be that wait for them: whether anything disturbs a seal is
+ * found in trees, and their number is bounded. Beyond that a flight counts as lasting.
+ *
  * Reads leave nothing. A write leaves what it could do to a hole, since a seal that comes later
  * does not know what was a hole when it began. A write that may append lands from the size on, and
  * a truncation let go beside it moves that place down.
@@ -23,7 +26,6 @@
 #include <stdlib.h>
 
 #include "daemon/core/conflict.h"
-#include "daemon/core/interval.h"
 #include "util/cleanup.h"
 
 struct thread {
@@ -94,11 +96,33 @@ struct flight *taint_flight_find(struct taint_threads *threads, uint64_t id)
 	return n ? container_of(n, struct flight, node) : NULL;
 }
 
+static void index_append(struct flight *flight, uint64_t from)
+{
+	flight->append.start = from;
+	if (from != CORE_INFINITY)
+		interval_insert(&flight->taint->appends, &flight->append, from, CORE_INFINITY);
+}
+
+static void put_in(struct flight *flight, uint64_t start, uint64_t end, uint64_t append)
+{
+	interval_insert(&flight->taint->ranges[flight->want], &flight->range, start, end);
+	index_append(flight, append);
+}
+
+static void take_out(struct flight *flight)
+{
+	interval_remove(&flight->taint->ranges[flight->want], &flight->range);
+	if (flight->append.start != CORE_INFINITY)
+		interval_remove(&flight->taint->appends, &flight->append);
+}
+
 void taint_flight_over(struct taint_threads *threads, struct flight *flight)
 {
 	struct thread *thread = thread_find(threads, flight->tid);
 
+	take_out(flight);
 	flight->taint->n_flights--;
+	flight->taint->n_paths -= flight->path;
 	list_unlink(&flight->link);
 	list_unlink(&flight->thread_link);
 	idmap_remove(&threads->flights, &flight->node);
@@ -154,9 +178,10 @@ static bool widen(struct thread *thread, struct taint *taint, const struct opera
 		if (flight->taint != taint || flight->want != left_by(op->want) ||
 		    flight->path != op->path)
 			continue;
-		flight->start = least(flight->start, op->start);
-		flight->end = flight->end > op->end ? flight->end : op->end;
-		flight->append = least(flight->append, append);
+		take_out(flight);
+		put_in(flight, least(flight->range.start, op->start),
+		       flight->range.end > op->end ? flight->range.end : op->end,
+		       least(flight->append.start, append));
 		return true;
 	}
 	return false;
@@ -183,16 +208,15 @@ static void take_off(struct taint_threads *threads, struct taint *taint, const s
 		.tid = tid,
 		.call = *call,
 		.want = left_by(op->want),
-		.start = op->start,
-		.end = op->end,
-		.append = append,
 		.path = op->path,
 		.single = op->single,
 	};
+	put_in(flight, op->start, op->end, append);
 	idmap_insert(&threads->flights, &flight->node, ++threads->next_id);
 	list_append(&taint->flights, &flight->link);
 	list_append(&thread->flights, &flight->thread_link);
 	taint->n_flights++;
+	taint->n_paths += op->path;
 }
 
 /* ---- letting go -------------------------------------------------------------------------- */
@@ -206,15 +230,24 @@ static void last(struct taint *taint, enum core_want want, uint64_t start, uint6
 		taint->lasting[want].end = end;
 }
 
+static struct interval *last_of(const struct interval_tree *tree)
+{
+	struct interval *n = tree->root;
+
+	while (n && n->right)
+		n = n->right;
+	return n;
+}
+
 static void lower_appends(struct taint *taint, uint64_t size)
 {
+	struct interval *n;
+
 	if (taint->append != CORE_INFINITY)
 		taint->append = least(taint->append, size);
-	list_for_each (l, &taint->flights) {
-		struct flight *flight = list_entry(l, struct flight, link);
-
-		if (flight->append != CORE_INFINITY)
-			flight->append = least(flight->append, size);
+	while ((n = last_of(&taint->appends)) && n->start > size) {
+		interval_remove(&taint->appends, n);
+		index_append(container_of(n, struct flight, append), size);
 	}
 }
 
@@ -231,7 +264,8 @@ void taint_let_go(struct taint_threads *threads, struct taint *taint, const stru
 	}
 	if (op->want == CORE_WANT_LAYOUT)
 		lower_appends(taint, op->start);
-	if (flight && call->known) {
+	if (flight && call->known &&
+	    (op->path || taint->n_flights - taint->n_paths < TAINT_FLIGHTS_MAX)) {
 		take_off(threads, taint, op, append, flight, tid, call);
 	} else {
 		lasting |= flight != NULL;
@@ -298,33 +332,24 @@ bool taint_empty(const struct taint *taint)
 
 bool taint_has_path(const struct taint *taint)
 {
-	list_for_each (l, (struct list *)&taint->flights)
-		if (list_entry(l, struct flight, link)->path)
-			return true;
-	return false;
-}
-
-static bool disturbs(const struct guard_seal *seal, enum core_want want, uint64_t start,
-		     uint64_t end)
-{
-	return range_overlap(start, end, seal->start, seal->end) &&
-	       conflict_check(seal->kind, seal->mode, seal->pinnable, want) != CONFLICT_SHARE;
+	return taint->n_paths > 0;
 }
 
 bool taint_disturbs(const struct taint *taint, const struct guard_seal *seal)
 {
-	for (int want = 0; want < _CORE_WANT_N; want++)
-		if (taint->lasting[want].end &&
-		    disturbs(seal, (enum core_want)want, taint->lasting[want].start,
-			     taint->lasting[want].end))
-			return true;
-	if (disturbs(seal, CORE_WANT_FOREIGN_EXTEND, taint->append, CORE_INFINITY))
-		return true;
-	list_for_each (l, (struct list *)&taint->flights) {
-		const struct flight *flight = list_entry(l, struct flight, link);
+	for (int i = 0; i < _CORE_WANT_N; i++) {
+		enum core_want want = (enum core_want)i;
 
-		if (disturbs(seal, flight->want, flight->start, flight->end) ||
-		    disturbs(seal, CORE_WANT_FOREIGN_EXTEND, flight->append, CORE_INFINITY))
+		if (conflict_check(seal->kind, seal->mode, seal->pinnable, want) == CONFLICT_SHARE)
+			continue;
+		if (interval_first(&taint->ranges[want], seal->start, seal->end) ||
+		    (taint->lasting[want].end &&
+		     range_overlap(taint->lasting[want].start, taint->lasting[want].end,
+				   seal->start, seal->end)))
+			return true;
+		if (want == CORE_WANT_FOREIGN_EXTEND &&
+		    (taint->append < seal->end ||
+		     interval_first(&taint->appends, seal->start, seal->end)))
 			return true;
 	}
 	return false;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/core/interval.h"
 #include "daemon/guard/operation.h"
 #include "util/idmap.h"
 #include "util/list.h"
@@ -18,8 +19,13 @@ struct taint { /* of an object */
 	} lasting[_CORE_WANT_N];
 	uint64_t append; /* a lasting write may land from here on; CORE_INFINITY: none */
 	struct list flights;
-	uint32_t n_flights;
+	struct interval_tree ranges[_CORE_WANT_N]; /* theirs */
+	struct interval_tree appends;		   /* and from where on they may append */
+	uint32_t n_flights, n_paths;
 };
+
+/* More than these, but for those by path, are not told apart: what they do is lasting. */
+#define TAINT_FLIGHTS_MAX 1024
 
 /* An operation that is over when its thread has left the call. */
 struct flight {
@@ -30,7 +36,8 @@ struct flight {
 	pid_t tid;
 	struct operation_call call;
 	enum core_want want;
-	uint64_t start, end, append;
+	struct interval range;
+	struct interval append; /* to CORE_INFINITY; in no tree if that is where it starts */
 	bool path, single;
 	void *spare; /* memory for the thread's record, if it has none */
 };

@@ -10,6 +10,7 @@ guard_tests = \
 	%D%/test-killed \
 	%D%/test-late \
 	%D%/test-lease \
+	%D%/test-many \
 	%D%/test-operation \
 	%D%/test-outsiders \
 	%D%/test-pass \
@@ -23,6 +24,7 @@ TESTS += $(guard_tests)
 %C%_test_killed_LDADD = %D%/librig.la
 %C%_test_late_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 %C%_test_late_LDADD = %D%/librig.la $(URING_LIBS)
+%C%_test_many_LDADD = %D%/librig.la
 %C%_test_operation_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_operation_LDADD = daemon/guard/libguard.la $(CHECK_LIBS)
 %C%_test_pass_LDADD = %D%/librig.la

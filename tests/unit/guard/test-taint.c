@@ -7,6 +7,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "daemon/core/conflict.h"
 #include "daemon/guard/taint.h"
 
 static struct taint_threads threads;
@@ -187,6 +188,101 @@ START_TEST(many_threads)
 }
 END_TEST
 
+/* ---- many ------------------------------------------------------------------------------- */
+
+static uint64_t below(uint64_t n)
+{
+	static uint64_t x = 1;
+
+	x = x * 6364136223846793005u + 1442695040888963407u;
+	return (x >> 33) % n;
+}
+
+/* By looking at every flight. */
+static bool one_disturbs(const struct guard_seal *seal)
+{
+	list_for_each (l, &taint.flights) {
+		struct flight *flight = list_entry(l, struct flight, link);
+
+		if (range_overlap(flight->range.start, flight->range.end, seal->start, seal->end) &&
+		    conflict_check(seal->kind, seal->mode, false, flight->want) != CONFLICT_SHARE)
+			return true;
+		if (flight->append.start < seal->end &&
+		    conflict_check(seal->kind, seal->mode, false, CORE_WANT_FOREIGN_EXTEND) !=
+			    CONFLICT_SHARE)
+			return true;
+	}
+	return false;
+}
+
+static void ask_about_seals(void)
+{
+	for (int i = 0; i < 4; i++) {
+		struct guard_seal seal = {
+			.kind = below(2) ? CORE_DIRECT : CORE_WINDOW,
+			.mode = below(2) ? CORE_WRITE : CORE_READ,
+			.start = below(2000),
+		};
+
+		seal.end = seal.start + 1 + below(20);
+		ck_assert_int_eq(taint_disturbs(&taint, &seal), one_disturbs(&seal));
+	}
+}
+
+/* What is found in trees is what is found by looking at all of them, whatever came and went. */
+START_TEST(many_flights)
+{
+	static const enum core_want wants[] = { CORE_WANT_LAYOUT, CORE_WANT_FOREIGN_WRITE,
+						CORE_WANT_FOREIGN_CLONE, CORE_WANT_FOREIGN_MAP };
+
+	for (int i = 0; i < 20000; i++) {
+		pid_t tid = 1 + (pid_t)below(300);
+		struct operation op = {
+			.want = wants[below(4)],
+			.start = below(2000),
+			.flight = true,
+			.path = below(8) == 0,
+			.single = below(2),
+		};
+
+		op.end = op.start + below(30);
+		op.append = op.want == CORE_WANT_FOREIGN_WRITE && below(2);
+		/* of each three, on average, two end, so that there are few as well as many */
+		if (below(3) == 0 || i / 2000 % 2)
+			let_go(tid, (long)below(3), below(3000), op);
+		else if (below(2))
+			seen(tid, (long)below(3));
+		else
+			taint_thread_done(&threads, &taint, tid);
+		ask_about_seals();
+	}
+}
+END_TEST
+
+/* They have an end, beyond which they are lasting. Those that a lease can't end have none. */
+START_TEST(more_flights_than_are_told_apart)
+{
+	for (pid_t tid = 1; tid <= TAINT_FLIGHTS_MAX; tid++)
+		LET_GO(tid, 9, .want = CORE_WANT_LAYOUT, .start = 10, .end = 20, .flight = true);
+	LET_GO(TAINT_FLIGHTS_MAX + 1, 9, .want = CORE_WANT_LAYOUT, .start = 50, .end = 60,
+	       .flight = true);
+	ck_assert_uint_eq(taint.n_flights, TAINT_FLIGHTS_MAX);
+	for (pid_t tid = 1; tid <= TAINT_FLIGHTS_MAX + 1; tid++)
+		taint_thread_done(&threads, &taint, tid);
+	ck_assert(!window(10, 20) && window(50, 60));
+	taint_nobody(&threads, &taint);
+	ck_assert(taint_empty(&taint));
+	for (pid_t tid = 1; tid <= TAINT_FLIGHTS_MAX + 10; tid++)
+		LET_GO(tid, 9, .want = CORE_WANT_LAYOUT, .end = 20, .flight = true, .path = true);
+	ck_assert_uint_eq(taint.n_flights, TAINT_FLIGHTS_MAX + 10);
+	taint_nobody(&threads, &taint);
+	ck_assert(taint_has_path(&taint));
+	for (pid_t tid = 1; tid <= TAINT_FLIGHTS_MAX + 10; tid++)
+		seen(tid, 8);
+	ck_assert(taint_empty(&taint) && !taint_has_path(&taint));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("taint");
@@ -206,6 +302,8 @@ int main(void)
 	tcase_add_test(tc, appends_follow_the_size);
 	tcase_add_test(tc, outsiders_cover_flights);
 	tcase_add_test(tc, many_threads);
+	tcase_add_test(tc, many_flights);
+	tcase_add_test(tc, more_flights_than_are_told_apart);
 	suite_add_tcase(s, tc);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_ENV);
