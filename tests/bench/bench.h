@@ -88,3 +88,4 @@ void bench_recall(void);
 void bench_fence(void);
 void bench_fan_out(void);
 void bench_touch(void);
+void bench_direct(void);

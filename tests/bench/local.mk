@@ -13,6 +13,7 @@ tests_bench_bench_SOURCES = \
 	%D%/floor-grant.c \
 	%D%/floor-pager.c \
 	%D%/core.c \
+	%D%/direct.c \
 	%D%/fault.c \
 	%D%/fence.c \
 	%D%/gate.c \
@@ -21,6 +22,7 @@ tests_bench_bench_SOURCES = \
 	%D%/touch.c
 tests_bench_bench_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 tests_bench_bench_LDADD = \
+	tests/system/libdirect.la \
 	tests/system/librig.la \
 	daemon/core/libcore.la \
 	util/libutil.la \
