@@ -19,6 +19,7 @@ include %D%/dist/local.mk
 include %D%/system/local.mk
 include %D%/bench/local.mk
 include %D%/matrix/local.mk
+include %D%/guest/local.mk
 
 EXTRA_DIST += %D%/report.sh %D%/skips.list
 

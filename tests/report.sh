@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# report.sh SKIPS BUILDDIR [SANITIZER]: sums up what `make check` left behind. A test that was skipped is shown
-# with its reason; unless SKIPS names it (see there), that is a failure. The last line counts.
+# report.sh SKIPS BUILDDIR [WHERE]: sums up what `make check` left behind, in a build with the sanitizer WHERE or in a guest
+# with that kernel. A test that was skipped is shown with its reason; unless SKIPS names it (see there), that is a failure.
+# The last line counts.
 
 set -euo pipefail
 skips=$(realpath "$1")
-sanitizer=${3:-no}
+where=${3:-no}
 cd "$2"
 
 # Does the list give test $1 leave to be skipped in this build?
 is_explained() {
-	sed 's/#.*//' "$skips" | awk -v name="$1" -v sanitizer="$sanitizer" '
+	sed 's/#.*//' "$skips" | awk -v name="$1" -v where="$where" '
 		$1 == name && NF == 1 { found = 1 }
-		$1 == name && $2 == "in" { for (i = 3; i <= NF; i++) if ($i == sanitizer) found = 1 }
+		$1 == name && $2 == "in" { for (i = 3; i <= NF; i++) if ($i == where) found = 1 }
 		END { exit !found }'
 }
 
@@ -42,7 +43,8 @@ while read -r trs; do
 			;;
 		esac
 	done < <(sed -n 's/^:test-result: *//p' "$trs" | awk '{print $1}')
-done < <(find . -name '*.trs' | sort)
+# the guests' are in reports of their own
+done < <(find . -path ./guest -prune -o -name '*.trs' -print | sort)
 
 [ $((passed + failed)) -gt 0 ] || { echo "no test ran"; status=1; }
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -293,7 +293,7 @@ void rig_file_is(const char *path, size_t size, unsigned int seed, size_t at, si
 
 const char *rig_mount(struct rig *rig, const char *name, const char *type, uint64_t size)
 {
-	const char *path = rig_path(rig, name);
+	const char *path = rig_path(rig, name), *dax = getenv("MAPSEAL_TEST_DAX");
 	char command[512];
 
 	expect(n_mounts < RIG_MOUNTS_MAX);
@@ -303,6 +303,11 @@ const char *rig_mount(struct rig *rig, const char *name, const char *type, uint6
 
 		snprintf(options, sizeof(options), "size=%llu,mode=0755", (unsigned long long)size);
 		expect(mount("tmpfs", path, "tmpfs", 0, options) == 0);
+	} else if (dax) {
+		snprintf(command, sizeof(command),
+			 "mkfs.%s -q %s %s && mount -o dax=always %s %s && grep -q '%s.*dax=always' /proc/mounts",
+			 type, strcmp(type, "xfs") ? "-F -b 4096" : "-f", dax, dax, path, path);
+		expect(system(command) == 0);
 	} else {
 		snprintf(command, sizeof(command),
 			 "truncate -s %llu %s.img && mkfs.%s -q %s.img >/dev/null && mount -o loop %s.img %s",

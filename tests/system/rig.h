@@ -120,7 +120,8 @@ unsigned char rig_byte(unsigned int seed, uint64_t n);
 void rig_fill(unsigned char *bytes, uint64_t offset, size_t size, unsigned int seed);
 bool rig_same(const volatile unsigned char *bytes, uint64_t offset, size_t size, unsigned int seed);
 
-/* Mounts an ext4 or tmpfs of @size bytes in the rig; unmounted by rig_free(). */
+/* Mounts an ext4, XFS or tmpfs of @size bytes in the rig; unmounted by rig_free(). Where $MAPSEAL_TEST_DAX names a block
+ * device of persistent memory, a disk's file system is made there, with DAX. */
 const char *rig_mount(struct rig *rig, const char *name, const char *type, uint64_t size);
 
 /* The file is as rig_file() made it, but for [at, at + n), which is all @byte. */

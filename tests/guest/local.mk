@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The product on other kernels than this machine's; check-guest.sh says which, and what that takes.
+
+guest_suites = \
+	%D%/suites/dax.sh \
+	%D%/suites/nvdimm.sh \
+	%D%/suites/power-cut.sh \
+	%D%/suites/rdma.sh \
+	%D%/suites/window.sh
+EXTRA_DIST += \
+	%D%/check-guest.sh \
+	%D%/image.sh \
+	%D%/init \
+	%D%/inside.sh \
+	%D%/kernel.sh \
+	%D%/rdma.sh \
+	%D%/rdma-recalled.sh \
+	%D%/rdma-silent.sh \
+	%D%/run.sh \
+	$(guest_suites)
+noinst_HEADERS += %D%/dax.h
+
+guest_programs = \
+	%D%/dax-clone \
+	%D%/dax-map-sync \
+	%D%/dax-no-faults \
+	%D%/dax-no-pins \
+	%D%/dax-taken-away \
+	%D%/dax-unwritten \
+	%D%/power-cut
+tests_guest_power_cut_LDADD = tests/system/libdirect.la
+tests_guest_dax_no_pins_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
+tests_guest_dax_no_pins_LDADD = $(URING_LIBS)
+if HAVE_RDMA
+guest_programs += %D%/rdma-register
+tests_guest_rdma_register_LDADD = -libverbs
+guest_examples = $(rdma_examples)
+endif
+# Compiled with everything else, so that they do not rot.
+check_PROGRAMS += $(guest_programs) $(guest_examples)
+
+# What has to do with the kernel; the rest is the same everywhere.
+GUEST_WINDOW = tests/unit/loop/% tests/unit/authority/% tests/unit/pager/% tests/unit/session/% \
+	tests/unit/client/% tests/kernel/% tests/system/%
+
+.PHONY: check-guest
+check-guest: $(check_PROGRAMS) mapsealctl$(EXEEXT) mapseald$(EXEEXT)
+	@$(AM_TESTS_ENVIRONMENT) \
+	GUEST_TESTS='$(filter $(GUEST_WINDOW),$(TESTS))'; export GUEST_TESTS; \
+	GUEST_DIRECT='$(filter-out %-refused,$(filter tests/system/direct-%,$(system_programs)))'; export GUEST_DIRECT; \
+	bash $(top_srcdir)/tests/guest/check-guest.sh .

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Files on persistent memory: what the kernel does with them, and DIRECT seals there.
+
+. "$top_srcdir/tests/guest/suites/nvdimm.sh"
+
+for type in ext4 xfs; do
+	dax_mount "$type" /mnt
+	for program in "$top_srcdir"/tests/guest/dax-*.c; do
+		test=${program##*/}
+		test=${test%.c}
+		GUEST_DIRECTORY=/mnt run "tests/guest/$type/$test" "$(built "tests/guest/$test")"
+	done
+	umount /mnt
+done
+for test in $GUEST_DIRECT; do
+	MAPSEAL_TEST_DAX=$PMEM run "dax/$test" "$(built "$test")"
+done

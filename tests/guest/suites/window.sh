@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Everything about windows, as `make check` runs it.
+
+sysctl -q vm.unprivileged_userfaultfd=0
+for test in $GUEST_TESTS; do
+	case $test in
+	*.sh) run "${test%.sh}" bash "$top_srcdir/$test" ;;
+	*) run "$test" "$(built "$test")" ;;
+	esac
+done
