@@ -28,7 +28,7 @@ run() {
 	[[ $name =~ ${GUEST_ONLY-} ]] || return 0
 	shift
 	mkdir -p "${log%/*}"
-	(cd "$top_builddir" && timeout -k 5 "$GUEST_TEST_SECONDS" "$@"; exit $?) >"$log" 2>&1 </dev/null || status=$?
+	(cd /var/tmp/work && timeout -k 5 "$GUEST_TEST_SECONDS" "$@"; exit $?) >"$log" 2>&1 </dev/null || status=$?
 	case $status in
 	0) result=PASS ;;
 	77) result=SKIP ;;
@@ -59,14 +59,22 @@ echo "boot $boot of $(uname -r), $(cut -d' ' -f1 /proc/uptime) s after power on"
 mkdir -p /lib/modules
 mount --bind "$GUEST_KERNEL/lib/modules" /lib/modules
 modprobe -a virtio_blk ext4 loop
-# What tests lend are files of a real file system. What was built may lie there too: it stays in sight.
+# What tests lend are files of a real file system, wherever they make them. What was built may lie there too: it stays in
+# sight.
 [ "$boot" != 1 ] || mkfs.ext4 -q /dev/vda
 mkdir /run/root
 mount --bind / /run/root
 mount /dev/vda /var/tmp
-chmod 1777 /var/tmp
+mkdir -p /var/tmp/{tmp,work}
+chmod 1777 /var/tmp /var/tmp/tmp
+mount --bind /var/tmp/tmp /tmp
 for directory in "$top_srcdir" "$top_builddir"; do
-	[ -e "$directory" ] || { mkdir -p "$directory"; mount --bind "/run/root$directory" "$directory"; }
+	case $directory in
+	/tmp/* | /var/tmp/*)
+		mkdir -p "$directory"
+		mount --bind "/run/root$directory" "$directory"
+		;;
+	esac
 done
 ip link set lo up
 
