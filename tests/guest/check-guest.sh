@@ -4,7 +4,7 @@
 # check-guest.sh BUILDDIR: what was built, on kernels other than this machine's, under QEMU without kvm:
 #
 #	kernel-6.1	Debian 12's own, the oldest promised: everything about windows
-#	kernel-newest	of Debian's backports: the same; DAX on an emulated NVDIMM; RDMA by rxe; failures of power
+#	kernel-newest	of Debian's backports: part of that; DAX on an emulated NVDIMM; RDMA by rxe; failures of power
 #
 # Kernels are fetched once, unpacked in $GUEST_CACHE, and never installed; to have newer ones, remove them there. Needs
 # ./bootstrap guest, and root to unpack and for the guest's root, which is this machine's, read-only.
