@@ -9,6 +9,7 @@ include %D%/unit/authority/local.mk
 include %D%/unit/direct/local.mk
 include %D%/unit/pager/local.mk
 include %D%/unit/guard/local.mk
+include %D%/unit/rdma/local.mk
 include %D%/unit/session/local.mk
 include %D%/unit/client/local.mk
 include %D%/unit/ctl/local.mk

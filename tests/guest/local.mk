@@ -34,7 +34,8 @@ tests_guest_power_cut_LDADD = tests/system/libdirect.la
 tests_guest_dax_no_pins_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_guest_dax_no_pins_LDADD = $(URING_LIBS)
 if HAVE_RDMA
-guest_programs += %D%/rdma-register
+guest_programs += %D%/rdma-counted %D%/rdma-register
+tests_guest_rdma_counted_LDADD = daemon/rdma/librdma.la daemon/loop/libloop.la -libverbs
 tests_guest_rdma_register_LDADD = -libverbs
 guest_examples = $(rdma_examples)
 endif

@@ -15,6 +15,7 @@ chmod 0666 /dev/infiniband/*
 dax_mount ext4 /mnt
 GUEST_DIRECTORY=/mnt run tests/guest/rdma-register "$(built "tests/guest/rdma-register")"
 umount /mnt
+run tests/guest/rdma-counted "$(built "tests/guest/rdma-counted")"
 for test in rdma-recalled rdma-silent; do
 	run "tests/guest/$test" bash "$top_srcdir/tests/guest/$test.sh"
 done
