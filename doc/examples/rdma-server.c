@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * rdma-server OBJECT ADDRESS PORT: a file server whose peers write by RDMA, straight into the memory
+ * rdma-server [--direct] OBJECT ADDRESS PORT: a file server whose peers write by RDMA, straight into the memory
  * of a file that the server itself may not open.
  *
  * The kernel refuses to register a mapping of a file with a device for long, since it could not get it back. A
@@ -13,8 +13,12 @@
  *	on_recall	ends the peer's connection and the registration; then nothing can write any more, and
  *			what was written is flushed when the window is returned
  *
- * After that the server asks for the window again, as soon as it is told that it could have it. If it does not react in time the window is revoked: the device goes on writing into pages that nobody
- * will look at.
+ * After that the server asks for the window again, as soon as it is told that it could have it. If it does not
+ * react in time the window is revoked: the device goes on writing into pages that nobody will look at.
+ *
+ * With --direct it is the file itself, on DAX, where a peer's bytes are in it at once. The device has to do on-demand
+ * paging, which pins nothing: it asks the kernel for each page that it does not know. A DIRECT seal that is revoked is
+ * not fenced. The device still writes into what is left of the file, and is refused what was cut off.
  *
  * One peer at a time, one thread, one poll(). Says on standard output what happens, a line each.
  */
@@ -35,6 +39,7 @@
 
 struct server {
 	const char *object;
+	bool direct;
 	struct mapseal *m;
 	struct mapseal_seal *seal;
 	struct rdma_event_channel *channel;
@@ -80,6 +85,7 @@ static void welcome(struct server *server, struct rdma_cm_id *peer)
 		.qp_type = IBV_QPT_RC,
 		.cap = { .max_send_wr = 1, .max_recv_wr = 1, .max_send_sge = 1, .max_recv_sge = 1 },
 	};
+	int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE;
 	char *window = mapseal_address(server->seal);
 	struct rdma_offer offer = {
 		.address = htobe64((uintptr_t)window),
@@ -93,7 +99,9 @@ static void welcome(struct server *server, struct rdma_cm_id *peer)
 
 	if (rdma_create_qp(peer, NULL, &attr) < 0)
 		die("queue pair");
-	server->mr = rdma_reg_write(peer, window, mapseal_length(server->seal));
+	if (server->direct)
+		access |= IBV_ACCESS_ON_DEMAND;
+	server->mr = ibv_reg_mr(peer->pd, window, mapseal_length(server->seal), access);
 	if (!server->mr)
 		die("register the window");
 	offer.rkey = htonl(server->mr->rkey);
@@ -112,8 +120,7 @@ static void on_connection(struct server *server)
 		type = event->event;
 		id = event->id;
 		rdma_ack_cm_event(event);
-		if (type == RDMA_CM_EVENT_CONNECT_REQUEST &&
-			   (server->peer || !server->seal)) {
+		if (type == RDMA_CM_EVENT_CONNECT_REQUEST && (server->peer || !server->seal)) {
 			rdma_reject(id, NULL, 0);
 			rdma_destroy_id(id);
 		} else if (type == RDMA_CM_EVENT_CONNECT_REQUEST) {
@@ -164,6 +171,14 @@ static void on_event(struct mapseal *m, const struct mapseal_event *event, void 
 	}
 }
 
+static void populate(struct server *server)
+{
+	must(mapseal_enter(server->seal), "enter");
+	must(mapseal_populate(server->seal, 0, mapseal_length(server->seal), MAPSEAL_WRITE),
+	     "populate");
+	mapseal_exit(server->seal);
+}
+
 static void acquire(struct server *server)
 {
 	struct mapseal_request request = {
@@ -171,12 +186,15 @@ static void acquire(struct server *server)
 		.object = server->object,
 		.fd = -1,
 		.mode = MAPSEAL_WRITE,
-		.flags = MAPSEAL_PINNABLE | MAPSEAL_NO_WAIT | MAPSEAL_WANT_AVAIL,
+		.kind = server->direct ? MAPSEAL_DIRECT : MAPSEAL_WINDOW,
+		.flags = MAPSEAL_NO_WAIT | MAPSEAL_WANT_AVAIL,
 		.on_recall = on_recall,
 		.data = server,
 	};
 	int r;
 
+	if (!server->direct)
+		request.flags |= MAPSEAL_PINNABLE;
 	let_go(server);
 	server->seal = mapseal_seal_free(server->seal);
 	server->ask = false;
@@ -184,10 +202,8 @@ static void acquire(struct server *server)
 	if (r == -EAGAIN)
 		return;
 	must(r, "acquire");
-	must(mapseal_enter(server->seal), "enter");
-	must(mapseal_populate(server->seal, 0, mapseal_length(server->seal), MAPSEAL_WRITE),
-	     "populate");
-	mapseal_exit(server->seal);
+	if (!server->direct)
+		populate(server);
 	printf("serving %llu bytes\n", (unsigned long long)mapseal_length(server->seal));
 }
 
@@ -212,15 +228,18 @@ static void listen_at(struct server *server, const char *address, const char *po
 
 int main(int argc, char **argv)
 {
-	struct server server = { .object = argv[1] };
+	struct server server = { .direct = argc > 1 && strcmp(argv[1], "--direct") == 0 };
 	struct mapseal_options options = { .size = sizeof(options), .on_event = on_event,
 					   .data = &server };
 	struct pollfd poll_fds[2];
 
+	argv += server.direct;
+	argc -= server.direct;
 	if (argc != 4) {
-		fprintf(stderr, "usage: rdma-server OBJECT ADDRESS PORT\n");
+		fprintf(stderr, "usage: rdma-server [--direct] OBJECT ADDRESS PORT\n");
 		return 2;
 	}
+	server.object = argv[1];
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	must(mapseal_connect(&options, &server.m), "connect");
 	listen_at(&server, argv[2], argv[3]);

@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	%D%/inside.sh \
 	%D%/kernel.sh \
 	%D%/rdma.sh \
+	%D%/rdma-direct.sh \
 	%D%/rdma-recalled.sh \
 	%D%/rdma-silent.sh \
 	%D%/run.sh \

@@ -6,7 +6,7 @@
 
 rig <<END
 [export file]
-path = $dir/file
+path = $file
 read = *
 write = *
 END
@@ -14,7 +14,7 @@ server_starts
 peer_starts
 peer_writes 4096 first
 [ "$answer" = written ] || fail "the peer could not write"
-mapsealctl --json break file -- truncate -s 512K "$dir/file" 2>"$dir/account"
+mapsealctl --json break file -- truncate -s 512K "$file" 2>"$dir/account"
 cat "$dir/account"
 grep -q '"returned"' "$dir/account" || fail "the window was not returned"
 server_says deregistered
@@ -34,5 +34,5 @@ mapsealctl break file -- true
 server_says deregistered
 [ "$(in_file 12288 5)" = third ] || fail "the next peer's write is not in the file"
 [ -z "$(in_file 8192 6)" ] || fail "a write came after the window was returned"
-[ "$(stat -c %s "$dir/file")" = 524288 ] || fail "the size is not what the truncation made it"
+[ "$(stat -c %s "$file")" = 524288 ] || fail "the size is not what the truncation made it"
 kill "$server"

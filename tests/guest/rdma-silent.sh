@@ -9,7 +9,7 @@ rig <<END
 deadline-ms = 300
 hard-ms = 1000
 [export file]
-path = $dir/file
+path = $file
 read = *
 write = *
 END
@@ -18,19 +18,19 @@ peer_starts
 peer_writes 4096 first
 [ "$answer" = written ] || fail "the peer could not write"
 kill -STOP "$server"
-mapsealctl --json break file -- truncate -s 512K "$dir/file" 2>"$dir/account"
+mapsealctl --json break file -- truncate -s 512K "$file" 2>"$dir/account"
 cat "$dir/account"
 grep -q '"revoked"' "$dir/account" || fail "the window was not revoked"
 grep -q '"fenced"' "$dir/account" || fail "the window was not fenced"
-before=$(sha256sum <"$dir/file")
+before=$(sha256sum <"$file")
 peer_writes 8192 late
 [ "$answer" = written ] || fail "the device should not have noticed"
-[ "$(sha256sum <"$dir/file")" = "$before" ] || fail "a write after the revocation is in the file"
+[ "$(sha256sum <"$file")" = "$before" ] || fail "a write after the revocation is in the file"
 [ "$(as_user mapsealctl cat file | sha256sum)" = "$before" ] || fail "a reader sees another file"
 kill -CONT "$server"
 server_says revoked
 server_says 'serving 524288 bytes'
 mapsealctl break file -- true
-[ "$(sha256sum <"$dir/file")" = "$before" ] || fail "a write after the revocation is in the file, later"
+[ "$(sha256sum <"$file")" = "$before" ] || fail "a write after the revocation is in the file, later"
 peer_ends
 kill "$server"

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 #
-# For tests of the file server whose peers write by RDMA: sourced after the rig. A server of "file", $SIZE bytes that
-# only root can open, runs under another uid; lines that it says are awaited by `server_says PATTERN`. A
-# peer is asked by `peer_writes OFFSET TEXT` and answers into $answer.
+# For tests of the file server whose peers write by RDMA: sourced, in place of the rig. A server of "file", $SIZE bytes that
+# only root can open, in $file, runs under another uid, with the options that server_starts is given; lines that it says
+# are awaited by `server_says PATTERN`. The file is in the directory $RDMA_DIRECTORY, if that is set. A peer is asked by
+# `peer_writes OFFSET TEXT` and answers into $answer.
 
 . "$top_srcdir/tests/system/rig.sh"
 
 SIZE=1048576
-head -c "$SIZE" /dev/zero >"$dir/file"
-chmod 0600 "$dir/file"
+file=${RDMA_DIRECTORY:-$dir}/file
+head -c "$SIZE" /dev/zero >"$file"
+chmod 0600 "$file"
 examples=$top_builddir/doc/examples
 for program in rdma-server rdma-peer; do
 	binary=$examples/.libs/$program
@@ -20,7 +22,7 @@ done
 server_starts() {
 	mkfifo "$dir/said"
 	# the device's pages are locked
-	(ulimit -l unlimited && as_user rdma-server file "$RDMA_ADDRESS" 7471 >"$dir/said") &
+	(ulimit -l unlimited && as_user rdma-server "$@" file "$RDMA_ADDRESS" 7471 >"$dir/said") &
 	exec 7<"$dir/said"
 	server_says 'serving'
 	server=$(pgrep -x rdma-server)
@@ -58,4 +60,4 @@ peer_ends() {
 	wait "$peer" || true
 }
 
-in_file() { dd if="$dir/file" bs=1 skip="$1" count="$2" status=none | tr -d '\0'; }
+in_file() { dd if="$file" bs=1 skip="$1" count="$2" status=none | tr -d '\0'; }

@@ -12,9 +12,12 @@ ip link set mapseal0 up
 rdma link add rxe0 type rxe netdev mapseal0
 chmod 0666 /dev/infiniband/*
 
-dax_mount ext4 /mnt
-GUEST_DIRECTORY=/mnt run tests/guest/rdma-register "$(built "tests/guest/rdma-register")"
-umount /mnt
+for type in ext4 xfs; do
+	dax_mount "$type" /mnt
+	GUEST_DIRECTORY=/mnt run "tests/guest/$type/rdma-register" "$(built tests/guest/rdma-register)"
+	RDMA_DIRECTORY=/mnt run "tests/guest/$type/rdma-direct" bash "$top_srcdir/tests/guest/rdma-direct.sh"
+	umount /mnt
+done
 run tests/guest/rdma-counted "$(built "tests/guest/rdma-counted")"
 for test in rdma-recalled rdma-silent; do
 	run "tests/guest/$test" bash "$top_srcdir/tests/guest/$test.sh"
