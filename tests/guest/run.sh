@@ -8,7 +8,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-kernel=$1 dir=$2 seconds=${3:-900}
+kernel=$1 dir=$2 seconds=${3:-1500}
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/mapseal-guest-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 bash "$here/image.sh" "$kernel" "$work/initramfs"
