@@ -79,8 +79,8 @@ static bool is_parked(pid_t pid)
 	return strstr(text, "userfault");
 }
 
-bool touch_elsewhere(volatile unsigned char *at, bool store, unsigned char value,
-		     unsigned char *ret)
+enum touch_end touch_elsewhere(volatile unsigned char *at, bool store, unsigned char value,
+			       unsigned char *ret)
 {
 	struct touch touch = { .at = at, .store = store, .value = value };
 	struct timespec look = { .tv_nsec = LOOK_NS };
@@ -101,9 +101,11 @@ bool touch_elsewhere(volatile unsigned char *at, bool store, unsigned char value
 		nanosleep(&look, NULL);
 	}
 	munmap(stack, STACK);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS)
+		return TOUCH_BUS;
 	if (!WIFEXITED(status))
-		return false;
+		return TOUCH_PARKED;
 	if (ret)
 		*ret = touch.value;
-	return true;
+	return TOUCH_DONE;
 }

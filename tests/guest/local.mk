@@ -44,7 +44,8 @@ endif
 check_PROGRAMS += $(guest_programs) $(guest_examples)
 
 # On the oldest kernel everything that has to do with one; not what mapsealctl's texts are, which are slow to emulate. On the
-# newest, which is next to what this runs on, what it could have broken: what is believed of it, the parts that depend on it, and how windows end.
+# newest, which is next to what this runs on, what it could have broken: what is believed of it, the parts that depend
+# on it, and how windows end.
 GUEST_NEWEST = tests/kernel/% tests/unit/pager/% tests/unit/direct/% tests/unit/guard/% \
 	$(patsubst %,tests/system/%,fork-% huge-% pinned recall-% revoke-% rogue-% system-% truncate-%)
 GUEST_OLDEST = tests/kernel/% tests/unit/pager/% tests/unit/direct/% tests/unit/guard/% tests/system/% \

@@ -235,7 +235,7 @@ static bool access_is_sigbus(volatile unsigned char *address, bool store, unsign
 	bool bus = true;
 
 	if (touch_may_park())
-		return !touch_elsewhere(address, store, value, NULL);
+		return touch_elsewhere(address, store, value, NULL) != TOUCH_DONE;
 	sigaction(SIGBUS, &action, &old);
 	if (sigsetjmp(bus_return, 1) == 0) {
 		if (store)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/system/rig.h"
+#include "tests/touch.h"
 
 enum { SIZE = 2 * 1024 * 1024, HALF = 1024 * 1024 + 10 };
 
@@ -21,11 +22,19 @@ static void await_size(const struct mapseal_seal *seal, uint64_t size)
 		sched_yield();
 }
 
+/* The memory of a READ window ends where the file does, so there it is SIGBUS on old kernels too. */
+static bool is_past_end(const volatile unsigned char *at, enum mapseal_mode mode)
+{
+	if (mode == MAPSEAL_READ && touch_may_park())
+		return touch_elsewhere((volatile unsigned char *)at, false, 0, NULL) == TOUCH_BUS;
+	return touch_is_sigbus(at);
+}
+
 static int holder(int channel, void *data)
 {
+	enum mapseal_mode mode = *(const enum mapseal_mode *)data;
 	struct mapseal *m = client(MAPSEAL_THREAD);
-	struct mapseal_seal *seal = hold(m, "file", 0, 0, *(const enum mapseal_mode *)data,
-					 MAPSEAL_TRANSPARENT);
+	struct mapseal_seal *seal = hold(m, "file", 0, 0, mode, MAPSEAL_TRANSPARENT);
 	const volatile unsigned char *bytes = mapseal_address(seal);
 
 	expect(rig_same(bytes, 0, SIZE, 1));
@@ -35,7 +44,7 @@ static int holder(int channel, void *data)
 	expect_eq(bytes[HALF], 0);
 	expect_eq(bytes[HALF / 4096 * 4096 + 4095], 0);
 	for (size_t at = HALF / 4096 * 4096 + 4096; at < SIZE; at += 65536)
-		expect(touch_is_sigbus(bytes + at));
+		expect(is_past_end(bytes + at, mode));
 	await_size(seal, HALF);
 	cue(channel, "bus");
 	cue_wait(channel, "grown");

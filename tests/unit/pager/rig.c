@@ -59,7 +59,7 @@ bool rig_read(const unsigned char *at, unsigned char *ret)
 	bool ok = false;
 
 	if (touch_may_park())
-		return touch_elsewhere((volatile unsigned char *)at, false, 0, ret);
+		return touch_elsewhere((volatile unsigned char *)at, false, 0, ret) == TOUCH_DONE;
 	guarded = 1;
 	if (sigsetjmp(jump, 1) == 0) {
 		*ret = *(const volatile unsigned char *)at;
@@ -74,7 +74,7 @@ bool rig_write(unsigned char *at, unsigned char value)
 	bool ok = false;
 
 	if (touch_may_park())
-		return touch_elsewhere(at, true, value, NULL);
+		return touch_elsewhere(at, true, value, NULL) == TOUCH_DONE;
 	guarded = 1;
 	if (sigsetjmp(jump, 1) == 0) {
 		*(volatile unsigned char *)at = value;
