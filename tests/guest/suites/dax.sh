@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Files on persistent memory: what the kernel does with them, and DIRECT seals there.
+# Files on persistent memory: what the kernel does with them, DIRECT seals there, and how strangers are held.
 
 . "$top_srcdir/tests/guest/suites/nvdimm.sh"
 
@@ -15,4 +15,7 @@ for type in ext4 xfs; do
 done
 for test in $GUEST_DIRECT; do
 	MAPSEAL_TEST_DAX=$PMEM run "dax/$test" "$(built "$test")"
+done
+for test in compat hold killed lease outsiders pass settle; do
+	MAPSEAL_TEST_DAX=$PMEM run "dax/tests/unit/guard/test-$test" "$(built "tests/unit/guard/test-$test")"
 done

@@ -4,7 +4,8 @@
 /*
  * A guard, file systems and strangers for tests: everything is real but the supervisor.
  *
- * The file systems are on loop devices in a mount name space of the test's own, made anew.
+ * The file systems are on loop devices in a mount name space of the test's own, made anew; or, those that have DAX and no
+ * others, on the persistent memory that $MAPSEAL_TEST_DAX names.
  * Strangers are processes of another uid, forked by a process that was forked before the guard had
  * threads. What the machine or the user lacks ends a test with 77, what should not be so with a
  * message.
