@@ -112,51 +112,61 @@ static void fill_who(struct held *held)
 	memcpy(event->comm, who.comm, sizeof(event->comm));
 }
 
+enum judgement { LET_GO, HELD, DENIED, WHO };
+
+/* WHO: it is to be held, and whoever is asked wants to know who it is, which takes a while. */
+static enum judgement judge_now(struct guard *guard, const struct fan_event *event,
+				const struct stat *st, struct held *held, bool know_who)
+{
+	struct object *object = object_by_inode(guard, st->st_dev, st->st_ino);
+	struct operation *op = &held->op, shown = held->op;
+
+	if (!object || object->level != GUARD_FANOTIFY)
+		return LET_GO;
+	if (!index_disturbs(object, &shown, held->size)) {
+		guard->stats.allowed++;
+		object->writers |= op->opens;
+		taint_let_go(&guard->threads, &object->taint, op, held->size,
+			     taint_needs_flight(&object->taint, op) ? take_ptr(held->flight) : NULL,
+			     held->tid, &held->call);
+		prove_many(guard, object);
+		return LET_GO;
+	}
+	if (!know_who)
+		return WHO;
+	if (guard->n_held >= guard->config.max_held ||
+	    dup3(guard->stand_in, event->fd, O_CLOEXEC) < 0)
+		return DENIED;
+	held->number = event->fd;
+	held_tell(guard, object, held, &shown);
+	return HELD;
+}
+
 /* What is left of the event: it is held, or let go. */
 static void judge(struct guard *guard, const struct fan_event *event, const struct stat *st,
 		  const struct operation *op, const struct operation_call *call)
 {
 	struct held *held = held_new(op->flight);
-	struct object *object;
-	bool disturbs, full;
-	int denial = 0;
+	enum judgement judgement = DENIED;
 
 	if (held) {
 		held->op = *op;
 		held->call = *call;
 		held->size = (uint64_t)st->st_size;
 		held->tid = event->tid;
+	}
+	for (bool know_who = false; held; know_who = true) {
+		pthread_mutex_lock(&guard->lock);
+		judgement = judge_now(guard, event, st, held, know_who);
+		guard->stats.denied += judgement == DENIED;
+		pthread_mutex_unlock(&guard->lock);
+		if (judgement != WHO)
+			break;
 		fill_who(held);
 	}
-	pthread_mutex_lock(&guard->lock);
-	object = object_by_inode(guard, st->st_dev, st->st_ino);
-	if (object && object->level == GUARD_FANOTIFY) {
-		struct operation shown = *op;
-
-		disturbs = index_disturbs(object, &shown, (uint64_t)st->st_size);
-		full = guard->n_held >= guard->config.max_held;
-		if (disturbs && held && !full &&
-		    dup3(guard->stand_in, event->fd, O_CLOEXEC) >= 0) {
-			held->number = event->fd;
-			held_tell(guard, object, held, &shown);
-			pthread_mutex_unlock(&guard->lock);
-			return;
-		}
-		if (disturbs || !held) {
-			denial = EBUSY;
-			guard->stats.denied++;
-		} else {
-			guard->stats.allowed++;
-			object->writers |= op->opens;
-			taint_let_go(&guard->threads, &object->taint, op, held->size,
-				     taint_needs_flight(&object->taint, op) ? take_ptr(held->flight)
-									    : NULL,
-				     event->tid, call);
-			prove_many(guard, object);
-		}
-	}
-	pthread_mutex_unlock(&guard->lock);
-	answer(guard, event, denial);
+	if (judgement == HELD)
+		return;
+	answer(guard, event, judgement == DENIED ? EBUSY : 0);
 	held_free(held);
 }
 

@@ -77,3 +77,10 @@ int bare_fan_out_serve(int channel, void *fan_out);
 /* One end of each goes to the server, the other to a holder, who replies to what comes. */
 void bare_pairs(int *servers, int *holders, unsigned int n);
 void bare_reply(int socket);
+
+/* ---- floor-guard.c: fanotify that lets everything go, a lease that is given up -------------- */
+
+/* Data: the path. They tell "held" when they are ready; the lease is taken again on "again", and
+ * that is told again. */
+int bare_fanotify_serve(int channel, void *path);
+int bare_lease_serve(int channel, void *path);

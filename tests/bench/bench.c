@@ -37,6 +37,7 @@ static const struct {
 	{ "core", bench_core },	    { "gate", bench_gate },	  { "grant", bench_grant },
 	{ "recall", bench_recall }, { "fan-out", bench_fan_out }, { "fault", bench_fault },
 	{ "fence", bench_fence },   { "touch", bench_touch },	  { "direct", bench_direct },
+	{ "guard", bench_guard },
 };
 
 #define N_GROUPS (sizeof(groups) / sizeof(groups[0]))

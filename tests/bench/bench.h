@@ -89,3 +89,4 @@ void bench_fence(void);
 void bench_fan_out(void);
 void bench_touch(void);
 void bench_direct(void);
+void bench_guard(void);

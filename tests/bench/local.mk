@@ -11,6 +11,7 @@ tests_bench_bench_SOURCES = \
 	%D%/bare.h %D%/bare.c \
 	%D%/floor-fan-out.c \
 	%D%/floor-grant.c \
+	%D%/floor-guard.c \
 	%D%/floor-pager.c \
 	%D%/core.c \
 	%D%/direct.c \
@@ -18,12 +19,14 @@ tests_bench_bench_SOURCES = \
 	%D%/fence.c \
 	%D%/gate.c \
 	%D%/grant.c \
+	%D%/guard.c \
 	%D%/recall.c \
 	%D%/touch.c
 tests_bench_bench_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 tests_bench_bench_LDADD = \
 	tests/system/libdirect.la \
 	tests/system/librig.la \
+	daemon/guard/libguard.la \
 	daemon/core/libcore.la \
 	util/libutil.la \
 	$(JSON_C_LIBS) $(PTHREAD_LIBS)
