@@ -63,6 +63,9 @@ static int decode(const char *directory)
 	OP(c, SEND), PROTO_##type, argument, 1, field, SESSION_SOURCE_##source, value
 #define SEND_FD(c, type, argument, fd)                                                             \
 	OP(c, SEND), PROTO_##type, argument, SESSION_EXTRA_FDS, SESSION_FD_##fd
+#define DIRECT(c, argument, flags)                                                                 \
+	OP(c, SEND), PROTO_ACQUIRE, argument, 2, 2, SESSION_SOURCE_BYTE, PROTO_KIND_DIRECT, 3,      \
+		SESSION_SOURCE_BYTE, flags
 #define MAP(c, how) OP(c, MAP), 0, how
 #define TOUCH(c, how, page) OP(c, TOUCH), 0, SESSION_TOUCH_##how, page
 #define WAIT(i) OP(0, WAIT), i
@@ -175,6 +178,33 @@ static const struct {
 	SEED("truncated", OPEN(0, 0), SEND(0, ACQUIRE, NAME(FILE) | WHOLE), MAP(0, 0),
 	     TOUCH(0, READ, 0), OP(0, FILE), 0, 3, TOUCH(0, READ, 9),
 	     SEND(0, BREAK_BEGIN, NAME(FILE) | WHOLE)),
+	SEED("direct", OPEN(0, 0), DIRECT(0, NAME(FILE) | WRITE, 0), SEND(0, EXTENTS_GET, 0),
+	     SEND(0, VERIFY, 0), SEND(0, COMMIT, 0), PART(0, 4, 2), SEND(0, EXTENTS_GET, 0),
+	     SEND(0, RETURN, 0), SEND(0, VERIFY, 0)),
+	SEED("direct-unshare", OPEN(0, 0), OPEN(1, SESSION_OPEN_STRANGER),
+	     DIRECT(0, NAME(FILE) | WHOLE, PROTO_ACQUIRE_UNSHARE | PROTO_ACQUIRE_WHOLE),
+	     DIRECT(1, NAME(FILE), PROTO_ACQUIRE_UNSHARE | PROTO_ACQUIRE_NO_WAIT),
+	     SEND_WITH(1, EXTENTS_GET, 0, 1, PAGES, 20), SEND_WITH(1, EXTENTS_GET, 0, 0, GRANT, 0),
+	     SEND_WITH(1, VERIFY, 0, 0, GRANT, 0), SEND_WITH(0, VERIFY, 0, 0, SPECIAL, 14)),
+	SEED("direct-recall", OPEN(0, 0), OPEN(1, SESSION_OPEN_STRANGER),
+	     DIRECT(0, NAME(FILE) | WRITE, 0), WAIT(4),
+	     SEND(1, BREAK_BEGIN, NAME(FILE) | WRITE | WHOLE | HOLD), SEND(0, VERIFY, 0),
+	     SEND(0, ANSWER, 0), SEND(0, RETURN, 0), DIRECT(0, NAME(FILE) | WRITE, 0),
+	     SEND(1, BREAK_END, 0)),
+	SEED("direct-revoked", OPEN(0, 0), OPEN(1, SESSION_OPEN_STRANGER),
+	     DIRECT(0, NAME(LIMITED) | WRITE, 0), SEND(1, WATCH, 0),
+	     SEND(1, BREAK_BEGIN, NAME(LIMITED) | WRITE), WAIT(10), WAIT(10), SEND(0, VERIFY, 0),
+	     SEND(0, EXTENTS_GET, 0), SEND(0, RETURN, 0)),
+	SEED("direct-broken", OPEN(0, 0), DIRECT(0, NAME(FILE) | WRITE, 0), OP(0, FILE), 0, 3,
+	     SEND(0, VERIFY, 0), OP(0, FILE), 0, 9, SEND(0, VERIFY, 0), SEND(0, RETURN, 0)),
+	SEED("direct-and-window", OPEN(0, 0), SEND(0, ACQUIRE, NAME(FILE)), MAP(0, 0),
+	     DIRECT(0, NAME(FILE), 0), SEND(0, EXTENTS_GET, 0), SEND(0, EXTENTS_GET, 1),
+	     SEND(0, VERIFY, 0), DIRECT(0, NAME(FILE) | WRITE, PROTO_ACQUIRE_NO_WAIT),
+	     OPEN(1, SESSION_OPEN_NOBODY), SEND(1, ACQUIRE, NAME(FILE) | WRITE | NO_WAIT)),
+	SEED("direct-refused", OPEN(0, 0), SEND(0, CREATE, 0), DIRECT(0, NAME(MEMORY) | WRITE, 0),
+	     DIRECT(0, NAME(EMPTY_FILE) | WHOLE, PROTO_ACQUIRE_WHOLE),
+	     DIRECT(0, NAME(FULL) | WRITE, 0), DIRECT(0, NAME(HARD) | WRITE, PROTO_ACQUIRE_PINNABLE),
+	     DIRECT(0, NAME(FILE), PROTO_ACQUIRE_TRANSPARENT), OP(0, CLOSE)),
 	SEED("memory-games", OPEN(0, 0), SEND(0, ACQUIRE, NAME(FILE) | WRITE), MAP(0, 0),
 	     TOUCH(0, WRITE, 0), TOUCH(0, DROP, 0), TOUCH(0, UNMAP, 1), TOUCH(0, MOVE, 0),
 	     TOUCH(0, REMAP, 2), SEND(0, RETURN, 0)),
