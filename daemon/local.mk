@@ -14,6 +14,7 @@ daemon_libsupervisor_la_SOURCES = \
 	%D%/supervisor/describe.c \
 	%D%/supervisor/direct.c \
 	%D%/supervisor/errands.c \
+	%D%/supervisor/guards.c \
 	%D%/supervisor/jobs.c \
 	%D%/supervisor/log.c \
 	%D%/supervisor/objects.c \
@@ -21,6 +22,8 @@ daemon_libsupervisor_la_SOURCES = \
 	%D%/supervisor/pressure.c \
 	%D%/supervisor/quarantine.c \
 	%D%/supervisor/refuse.c \
+	%D%/supervisor/regrant.c \
+	%D%/supervisor/regrant.c \
 	%D%/supervisor/request-acquire.c \
 	%D%/supervisor/request-break.c \
 	%D%/supervisor/request-extents.c \
@@ -28,6 +31,7 @@ daemon_libsupervisor_la_SOURCES = \
 	%D%/supervisor/request-return.c \
 	%D%/supervisor/request-window.c \
 	%D%/supervisor/results.c \
+	%D%/supervisor/strangers.c \
 	%D%/supervisor/target.c \
 	%D%/supervisor/visibility.c \
 	%D%/supervisor/watch.c \
@@ -38,6 +42,7 @@ daemon_libsupervisor_la_LIBADD = \
 	%D%/authority/libauthority.la \
 	%D%/config/libconfig.la \
 	%D%/direct/libdirect.la \
+	%D%/guard/libguard.la \
 	%D%/pager/libpager.la \
 	%D%/loop/libloop.la \
 	%D%/core/libcore.la \

@@ -7,7 +7,8 @@
  * were meant is worse than none. After this file nothing reads the command line or the environment.
  *
  * Capabilities that nothing here needs are given up for good; the list below names for each
- * one that is kept what needs it.
+ * one that is kept what needs it. CAP_SYS_ADMIN is needed once, for guard_open_group(), before any
+ * thread is made, and given up with the others.
  */
 
 #include <errno.h>
@@ -23,12 +24,15 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/config/config.h"
+#include "daemon/guard/guard.h"
 #include "daemon/supervisor/supervisor.h"
 
 static const int kept_capabilities[] = {
-	CAP_SYS_PTRACE,	     /* UFFD_FEATURE_EVENT_FORK, /proc/PID/maps of clients: daemon/pager/uffd.c */
+	CAP_SYS_PTRACE,	     /* UFFD_FEATURE_EVENT_FORK, /proc/PID/maps of clients: daemon/pager/uffd.c;
+			      * /proc/TID/syscall of strangers: daemon/guard/proc.c */
 	CAP_DAC_READ_SEARCH, /* files of exports, descriptors opened anew: daemon/authority */
 	CAP_DAC_OVERRIDE,    /* the same for writing; the socket's directory: listener.c */
+	CAP_LEASE,	     /* leases on files of others: daemon/guard/lease.c */
 	CAP_CHOWN,	     /* memory belongs to a uid that no client has: daemon/pager/view.c */
 };
 
@@ -162,7 +166,7 @@ static int run(const struct options *options)
 	_cleanup_(config_freep) struct config *config = NULL;
 	_cleanup_(supervisor_freep) struct supervisor *s = NULL;
 	char fault[CONFIG_FAULT_MAX];
-	int r;
+	int group, r;
 
 	r = config_load(options->config, &config, fault, sizeof(fault));
 	if (r < 0) {
@@ -171,8 +175,9 @@ static int run(const struct options *options)
 	}
 	raise_descriptors();
 	settle_signals();
+	group = guard_open_group();
 	drop_capabilities();
-	r = supervisor_new(config, &s);
+	r = supervisor_new(config, group, &s);
 	if (r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP)
 		fprintf(stderr, "mapseald: io_uring and userfaultfd are needed: %s\n", strerror(-r));
 	else if (r < 0)

@@ -27,14 +27,21 @@ enum authority_error {
 
 #define AUTHORITY_WHY_MAX 512
 
-/* An open file description that nobody else has: O_RDONLY or O_RDWR, without O_APPEND, O_DIRECT,
- * O_NONBLOCK. */
+/* An open file description that nobody else has: O_RDWR where the file allows it, else O_RDONLY;
+ * without O_APPEND, O_DIRECT, O_NONBLOCK. */
 struct authority_file {
 	int fd; /* the caller's to close */
 	bool writable;
 	dev_t dev;
 	ino_t ino;
 	uint64_t size;
+};
+
+/* A file, without opening it. */
+struct authority_same {
+	dev_t dev;
+	ino_t ino;
+	uint32_t links;
 };
 
 /* Which file system each mount is, known from the kernel's tables, never by asking itself. */

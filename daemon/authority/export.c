@@ -20,6 +20,7 @@
 #include "daemon/authority/export.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,9 +220,12 @@ int export_open(const struct export *export, const char *rest, struct mounts *mo
 	return r;
 }
 
-bool export_same(const struct export *export, const char *rest, const struct export_caller *caller,
-		 bool write, dev_t *ret_dev, ino_t *ret_ino)
+bool export_same(const struct export *export, const char *rest, struct mounts *mounts,
+		 const struct export_caller *caller, bool write, struct authority_same *ret)
 {
-	return !export->directory && !rest && has_any_right(export, caller, write) &&
-	       proof_same(export->path, write, ret_dev, ret_ino);
+	if (!has_any_right(export, caller, write))
+		return false;
+	if (export->directory)
+		return rest && open_beneath_same(mounts, export->path, rest, write, ret);
+	return !rest && proof_same(AT_FDCWD, export->path, write, ret);
 }

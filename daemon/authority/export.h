@@ -32,6 +32,9 @@ struct export_grant {
 	uint64_t start, end; /* bytes; EXPORT_TO_END: whatever the size */
 };
 
+/* What a stranger's opening of the file for writing is: guard.h. */
+enum export_opens { EXPORT_OPENS_UNSAID, EXPORT_OPENS_WATCH, EXPORT_OPENS_HOLD };
+
 struct export {
 	char *name;
 	char *path;
@@ -41,6 +44,8 @@ struct export {
 	struct export_who *kernel_faults;
 	size_t n_kernel_faults;
 	bool deny;		     /* on-conflict: seals are hard */
+	bool strict;		     /* seals that the guard can't answer for are refused */
+	uint32_t opens;		     /* enum export_opens; never UNSAID once it was read */
 	bool discard;		     /* on-death: what was written and not committed is forgotten */
 	char *fence_helper;	     /* cuts off who uses extents from afar; NULL: nobody does */
 	struct core_policy policy;   /* complete */
@@ -75,8 +80,8 @@ int export_open(const struct export *export, const char *rest, struct mounts *mo
 
 /* Which file that would be, if @caller has any right of the kind, and one that was judged before need
  * not be judged again. False: export_open() knows. */
-bool export_same(const struct export *export, const char *rest, const struct export_caller *caller,
-		 bool write, dev_t *ret_dev, ino_t *ret_ino);
+bool export_same(const struct export *export, const char *rest, struct mounts *mounts,
+		 const struct export_caller *caller, bool write, struct authority_same *ret);
 
 /* Whether one rule covers all of [start, end), which may reach to CORE_INFINITY. */
 int export_check_range(const struct export *export, const struct export_caller *caller, bool write,

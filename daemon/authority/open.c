@@ -135,6 +135,19 @@ static int lookup(int directory, const char *relative)
 	return (int)fd;
 }
 
+bool open_beneath_same(struct mounts *mounts, const char *directory, const char *relative, bool write,
+		       struct authority_same *ret)
+{
+	_cleanup_fd_ int root = -1, fd = -1;
+	char why[1];
+
+	if (!name_is_plain(relative) ||
+	    open_directory(mounts, directory, &root, why, sizeof(why)) != 0)
+		return false;
+	fd = lookup(root, relative);
+	return fd >= 0 && proof_same(fd, "", write, ret) && ret->links == 1;
+}
+
 int open_beneath(struct mounts *mounts, const char *directory, const char *relative, bool write,
 		 struct authority_file *ret, char *why, size_t size)
 {

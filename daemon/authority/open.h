@@ -15,6 +15,10 @@
 int open_path(struct mounts *mounts, const char *path, bool write, struct authority_file *ret,
 	      char *why, size_t size);
 
+/* Which file open_beneath() would open; false: it knows. */
+bool open_beneath_same(struct mounts *mounts, const char *directory, const char *relative, bool write,
+		       struct authority_same *ret);
+
 /*
  * The regular file @relative below @directory: never above it, through a symbolic link, on
  * another mount, or with a second name (hard link), which may lie outside. @relative: names

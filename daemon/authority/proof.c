@@ -15,6 +15,11 @@
  * time. The new description is opened through the magic link in /proc, which leads to that very
  * inode whatever its name is now; it is opened O_NONBLOCK, since a lease (perhaps the client's
  * own) would hold us, and cleared of that afterwards.
+ *
+ * It can be written through wherever that is possible, also for a client that may only read: one
+ * description serves all clients, and to exchange it later is what the guard of a file can't have
+ * (a lease is on one, and opens of its own end it). What a client may do is judged each time, by
+ * its own descriptor or export. Programs are opened for reading: they could not be run meanwhile.
  */
 
 #include <errno.h>
@@ -203,22 +208,29 @@ static int refuse_open(int error, const char *what, bool write, char *why, size_
 	}
 }
 
-static int reopen(int fd, bool write, const char *what, int *ret, char *why, size_t size)
+static int reopen(int fd, bool write, unsigned int mode, const char *what, int *ret, char *why,
+		  size_t size)
 {
+	const int flags = O_CLOEXEC | O_NOCTTY | O_LARGEFILE | O_NONBLOCK;
 	_cleanup_fd_ int own = -1;
 	char path[64];
-	int flags;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	own = open(path, (write ? O_RDWR : O_RDONLY) |
-			 O_CLOEXEC | O_NOCTTY | O_LARGEFILE | O_NONBLOCK);
+	if (write || !(mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
+		own = open(path, O_RDWR | flags);
+	if (own < 0 && !write)
+		own = open(path, O_RDONLY | flags);
 	if (own < 0)
 		return refuse_open(errno, what, write, why, size);
-	flags = fcntl(own, F_GETFL);
-	if (flags < 0 || fcntl(own, F_SETFL, flags & ~O_NONBLOCK) < 0)
+	if (fcntl(own, F_SETFL, fcntl(own, F_GETFL) & ~O_NONBLOCK) < 0)
 		return refuse_open(errno, what, write, why, size);
 	*ret = take_fd(&own);
 	return 0;
+}
+
+static bool can_write(int fd)
+{
+	return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
 }
 
 int proof_open(struct mounts *mounts, int fd, pid_t peer, bool write, const char *what,
@@ -238,7 +250,7 @@ int proof_open(struct mounts *mounts, int fd, pid_t peer, bool write, const char
 	if (!r && write)
 		r = check_attributes(&stx, what, why, size);
 	if (!r)
-		r = reopen(fd, write, what, &own, why, size);
+		r = reopen(fd, write, stx.stx_mode, what, &own, why, size);
 	if (!r && write)
 		r = check_seals(own, what, why, size);
 	if (r)
@@ -250,28 +262,48 @@ int proof_open(struct mounts *mounts, int fd, pid_t peer, bool write, const char
 		return refuse_as(why, size, AUTHORITY_E_IO,
 				 "%s became another file while it was opened", what);
 	*ret = (struct authority_file){
-		.fd = take_fd(&own),
-		.writable = write,
+		.writable = can_write(own),
 		.dev = st.st_dev,
 		.ino = st.st_ino,
 		.size = (uint64_t)st.st_size,
 	};
+	ret->fd = take_fd(&own);
 	return 0;
 }
 
-bool proof_same(const char *path, bool write, dev_t *ret_dev, ino_t *ret_ino)
+/* ---- files that are open already ---------------------------------------------------------- */
+
+bool proof_same(int fd, const char *path, bool write, struct authority_same *ret)
 {
 	struct statx stx;
 	char why[1];
 
-	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
-		  STATX_TYPE | STATX_INO, &stx) < 0 ||
+	if (statx(fd, path, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT |
+			    AT_STATX_DONT_SYNC,
+		  STATX_TYPE | STATX_INO | STATX_NLINK, &stx) < 0 ||
 	    !S_ISREG(stx.stx_mode) || (write && check_attributes(&stx, "", why, sizeof(why))))
 		return false;
-	*ret_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
-	*ret_ino = stx.stx_ino;
+	*ret = (struct authority_same){
+		.dev = makedev(stx.stx_dev_major, stx.stx_dev_minor),
+		.ino = stx.stx_ino,
+		.links = stx.stx_nlink,
+	};
 	return true;
 }
+
+bool proof_same_descriptor(struct mounts *mounts, int fd, pid_t peer, bool write,
+			   struct authority_same *ret)
+{
+	char why[1];
+
+	return check_mode(fd, write, why, sizeof(why)) == 0 &&
+	       check_kind(fd, why, sizeof(why)) == 0 &&
+	       proof_file_system(mounts, fd, peer, "", why, sizeof(why)) == 0 &&
+	       (!write || check_seals(fd, "", why, sizeof(why)) == 0) &&
+	       proof_same(fd, "", write, ret);
+}
+
+/* ---- descriptors ------------------------------------------------------------------------- */
 
 int proof_check(struct mounts *mounts, int fd, pid_t peer, bool write, struct authority_file *ret,
 		char *why, size_t size)

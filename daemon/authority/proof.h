@@ -23,8 +23,12 @@ int proof_file_system(struct mounts *mounts, int fd, pid_t peer, const char *wha
 		      size_t size);
 
 /*
- * Which regular file @path is (no symbolic link itself), if nothing but its first opening could show
- * that it may not be lent for @write. For files that were judged and are open already: nothing is
- * opened. False: it has to be judged anew.
+ * Which regular file @path is (no symbolic link itself; "": @fd), if nothing but its first opening
+ * could show that it may not be lent for @write. For files that were judged and are open already:
+ * nothing is opened. False: it has to be judged anew.
  */
-bool proof_same(const char *path, bool write, dev_t *ret_dev, ino_t *ret_ino);
+bool proof_same(int fd, const char *path, bool write, struct authority_same *ret);
+
+/* The same of a descriptor that @peer passed, with all that proof_check() looks at. */
+bool proof_same_descriptor(struct mounts *mounts, int fd, pid_t peer, bool write,
+			   struct authority_same *ret);

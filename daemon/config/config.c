@@ -376,6 +376,14 @@ static int finish_export(struct loader *l, struct export *export, struct draft *
 				"%s: what is lent is not said; \"path = FILE\" or "
 				"\"directory = DIR\" is needed",
 				title);
+	if (export->strict && export->opens == EXPORT_OPENS_WATCH)
+		return fault_at(l, &draft->place,
+				"%s: strict and writable-opens = watch contradict each other: what "
+				"is open for writing can do things that nobody is told of; leave "
+				"one of them out",
+				title);
+	if (export->opens == EXPORT_OPENS_UNSAID)
+		export->opens = export->strict ? EXPORT_OPENS_HOLD : EXPORT_OPENS_WATCH;
 	export->policy = keys_merge_policy(&l->config->policy, &draft->policy, draft->policy_set);
 	return check_policy(l, &export->policy, &draft->place, title);
 }

@@ -4,7 +4,7 @@
 /*
  * The configuration, mapseald.conf(5): read once, whole or not at all.
  *
- * It knows the settings of the core, the pager, the sessions and the exports; none of them knows
+ * It knows the settings of core, pager, guard, sessions and exports; none of them knows
  * it.
  */
 
@@ -30,6 +30,7 @@ struct config {
 	gid_t socket_group; /* (gid_t)-1: as it comes */
 	bool descriptors;   /* clients may pass their own descriptors */
 	uid_t memory_owner;
+	uint32_t guard; /* enum guard_level: the strongest that may be used */
 	/* [quota], of one uid */
 	uint64_t max_sessions, max_seals, max_window_bytes, max_in_flight;
 	/* [defaults] */

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 
 #include "daemon/core/deadline.h"
+#include "daemon/guard/guard.h"
 #include "daemon/pager/pager.h"
 #include "daemon/session/quota.h"
 
@@ -34,6 +35,8 @@ static const struct setting daemon_keys[] = {
 	{ "socket-group", SETTING_GROUP, IN_CONFIG(socket_group) },
 	{ "descriptors", SETTING_BOOL, IN_CONFIG(descriptors), NO_YES },
 	{ "memory-owner", SETTING_USER, IN_CONFIG(memory_owner) },
+	{ "guard", SETTING_WORD, IN_CONFIG(guard), .min = GUARD_COOPERATIVE,
+	  .words = { "cooperative", "lease", "fanotify" } },
 };
 
 static const struct setting quota_keys[] = {
@@ -59,6 +62,9 @@ static const struct setting export_keys[] = {
 	{ "write", SETTING_GRANTS, EXPORT_LIST(write) },
 	{ "kernel-faults", SETTING_WHO, EXPORT_LIST(kernel_faults) },
 	{ "on-conflict", SETTING_BOOL, IN_EXPORT(deny), .words = { "recall", "deny" } },
+	{ "strict", SETTING_BOOL, IN_EXPORT(strict), NO_YES },
+	{ "writable-opens", SETTING_WORD, IN_EXPORT(opens), .min = EXPORT_OPENS_WATCH,
+	  .words = { "watch", "hold" } },
 	{ "on-death", SETTING_BOOL, IN_EXPORT(discard), .words = { "write", "discard" } },
 	{ "fence-helper", SETTING_PATH, IN_EXPORT(fence_helper), .max = PATH_MAX - 1 },
 	{ "max-seals", SETTING_COUNT, IN_EXPORT(max_seals), .min = 1, .max = 16777216 },
@@ -146,6 +152,7 @@ struct config *keys_defaults(void)
 		.descriptors = true,
 		/* the last one there is: outside of every range that users are made from */
 		.memory_owner = 4294967294,
+		.guard = GUARD_FANOTIFY,
 		.max_sessions = 64,
 		.max_seals = 4096,
 		.max_window_bytes = 4 * GIB,

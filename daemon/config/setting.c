@@ -95,6 +95,20 @@ static int parse_bool(const struct setting *setting, const char *value, bool *re
 		     setting->words[1]);
 }
 
+static int parse_word(const struct setting *setting, const char *value, uint32_t *ret, char *why,
+		      size_t size)
+{
+	const char *const *words = setting->words;
+
+	for (uint32_t i = 0; i < 3 && words[i]; i++)
+		if (strcmp(value, words[i]) == 0) {
+			*ret = (uint32_t)setting->min + i;
+			return 0;
+		}
+	return fault(why, size, "\"%s\"%s%s%s or \"%s\" is allowed", words[0], words[2] ? ", \"" : "",
+		     words[2] ? words[1] : "", words[2] ? "\"" : "", words[2] ? words[2] : words[1]);
+}
+
 static int parse_path(const struct setting *setting, const char *value, char **ret, char *why,
 		      size_t size)
 {
@@ -324,6 +338,8 @@ int setting_parse(const struct setting *setting, const char *value, void *base, 
 		return r;
 	case SETTING_BOOL:
 		return parse_bool(setting, value, field, why, size);
+	case SETTING_WORD:
+		return parse_word(setting, value, field, why, size);
 	case SETTING_PATH:
 		return parse_path(setting, value, field, why, size);
 	case SETTING_MODE:

@@ -15,6 +15,7 @@ enum setting_type {
 	SETTING_POWER,	/* uint32_t, a power of two */
 	SETTING_SIZE,	/* uint64_t, with K, M or G */
 	SETTING_BOOL,	/* bool: words[0] is false, words[1] is true */
+	SETTING_WORD,	/* uint32_t: words[i] is min + i */
 	SETTING_PATH,	/* char *, absolute; at most max bytes */
 	SETTING_MODE,	/* mode_t, octal */
 	SETTING_USER,	/* uid_t: NAME or uid:N */
@@ -28,7 +29,7 @@ struct setting {
 	enum setting_type type;
 	size_t offset, offset_n;
 	uint64_t min, max;
-	const char *words[2];
+	const char *words[3];
 };
 
 /*

@@ -67,11 +67,17 @@ struct seal {
 	struct recall *recall;	/* somebody waits for it */
 	struct job *job;	/* a fence is under way */
 	struct request *parked; /* where it waits in line, if it does */
+	struct settle *settle;	/* it is not yet certain */
 	struct list link;	/* holder->seals */
 	uint32_t seq;
 	uint16_t flags; /* CORE_F_* of the acquire */
 	uint8_t mode, kind;
 	bool is_parked;
+};
+
+struct settle {
+	struct timer timer;
+	struct seal *seal;
 };
 
 /* What a seal may cost: itself, its share of the id map's table, the allocator's word or two. */
@@ -272,6 +278,7 @@ void core_recall_answer(struct core *core, struct recall *recall, enum core_answ
 			uint32_t delay_ms);
 /* The holder gives [start, end) back: that says as much as an answer. */
 void core_recall_heard(struct core *core, struct seal *seal, uint64_t start, uint64_t end);
+void core_settle_stop(struct core *core, struct seal *seal);
 void core_recall_blocked(struct core *core, struct process *process);
 bool core_recall_transparent(const struct seal *seal);
 

@@ -84,8 +84,7 @@ struct core_policy {
 	uint32_t hold_ms;	/* the longest break hold */
 	uint32_t fence_ms;	/* an orderly fence may take this long once somebody waits for it;
 				   then it is forced */
-	uint32_t settle_ms;	/* a seal waits this long for what a guard let go to be over (not
-				   the core's own: it is granted already) */
+	uint32_t settle_ms;	/* core_settle() -> CORE_CMD_UNSETTLED */
 };
 
 struct core_config {
@@ -255,6 +254,12 @@ struct core_fence_result {
 void core_fenced(struct core *core, const struct core_fence_result *result, uint64_t now);
 void core_flushed(struct core *core, uint64_t job, int error, uint64_t now);
 
+/* A seal was granted, or granted again, where a stranger that was let go may still be at work.
+ * CORE_CMD_UNSETTLED follows after settle_ms, unless core_settled() or its end comes first.
+ * CORE_E_BAD_SEAL, -ENOMEM. */
+int core_settle(struct core *core, uint64_t seal, uint64_t now);
+void core_settled(struct core *core, uint64_t seal);
+
 /* ---- time -------------------------------------------------------------------------------- */
 
 /* When core_tick() has to be called next; CORE_NEVER if nothing is running. */
@@ -304,6 +309,7 @@ enum core_command_type {
 	CORE_CMD_REVOKED,     /* tell the holder: seal is over (or parked) */
 	CORE_CMD_REGRANT,     /* a parked seal is in force again: let threads go on */
 	CORE_CMD_SEAL_ENDED,  /* the id is dead; the last of a window closes the window */
+	CORE_CMD_UNSETTLED,   /* a seal has waited settle_ms for strangers to be done */
 	CORE_CMD_LAPSED,      /* tell the holder, if it wants to know: the recall was withdrawn */
 	CORE_CMD_BREAK_READY, /* the range is free; held if token != 0; account is valid */
 	CORE_CMD_BREAK_EXPIRED, /* longest hold reached: the breaker holds nothing any more */

@@ -27,6 +27,7 @@ daemon_core_libcore_la_SOURCES = \
 	%D%/request.c \
 	%D%/seal.c \
 	%D%/seq.h \
+	%D%/settle.c \
 	%D%/timer.c \
 	%D%/timer.h \
 	%D%/token.c \

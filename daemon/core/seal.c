@@ -37,6 +37,7 @@ struct seal *core_seal_free(struct core *core, struct seal *seal)
 {
 	if (!seal)
 		return NULL;
+	core_settle_stop(core, seal);
 	idmap_remove(&core->seals, &seal->node);
 	interval_remove(&seal->object->seals, &seal->range);
 	core_object_changed(core, seal->object);

@@ -146,8 +146,10 @@ static int open_all(struct guard *guard)
 	    guard->poll_fd < 0 || guard->own_tasks < 0 || guard->stand_in < 0)
 		return -errno;
 	guard->level = guard->config.strongest;
-	if (guard->level == GUARD_FANOTIFY && fan_new(&guard->group) < 0)
+	if (guard->level == GUARD_FANOTIFY && guard->group < 0)
 		guard->level = GUARD_LEASE;
+	if (guard->level < GUARD_FANOTIFY)
+		guard->group = fd_close(guard->group);
 	if (guard->group < 0)
 		return 0;
 	r = watch(guard, guard->group, 0);
@@ -155,15 +157,25 @@ static int open_all(struct guard *guard)
 	return r < 0 ? r : watch(guard, guard->stop_fd, 0);
 }
 
+int guard_open_group(void)
+{
+	int fd;
+
+	return fan_new(&fd) == 0 ? fd : -1;
+}
+
 int guard_new(const struct guard_config *config, struct guard **ret)
 {
 	struct guard *guard = calloc(1, sizeof(*guard));
 	int r;
 
-	if (!guard)
+	if (!guard) {
+		fd_close(config->group);
 		return -ENOMEM;
+	}
 	guard->config = *config;
-	guard->group = guard->stand_in = guard->own_tasks = guard->stop_fd = guard->poll_fd =
+	guard->group = config->group;
+	guard->stand_in = guard->own_tasks = guard->stop_fd = guard->poll_fd =
 		guard->notices_fd = guard->prove_fd = -1;
 	guard->signal = SIGRTMIN + 3;
 	pthread_mutex_init(&guard->lock, NULL);

@@ -40,13 +40,17 @@ struct guard;
 
 enum guard_level { GUARD_COOPERATIVE, GUARD_LEASE, GUARD_FANOTIFY };
 
+/* The part that takes CAP_SYS_ADMIN, to be called before that is given up: a descriptor for
+ * guard_config.group, or -1 where fanotify is missing, or the right to it. */
+int guard_open_group(void);
+
 struct guard_config {
+	int group;		    /* taken over; -1: there is no fanotify */
 	enum guard_level strongest; /* less than FANOTIFY: behave as where that is missing */
 	uint32_t max_held;	    /* strangers held at a time; one more gets EBUSY */
 };
 
-/* -ENOMEM, -EMFILE and the like. That fanotify is missing, or the right to use it, is no error:
- * guard_level() says what there is at best. */
+/* -ENOMEM, -EMFILE and the like. guard_level() says what there is at best. */
 int guard_new(const struct guard_config *config, struct guard **ret);
 
 /* Strangers that are held are let go. NULL is allowed. */
@@ -155,6 +159,7 @@ enum guard_verdict {
 	GUARD_ALLOW,
 	GUARD_DENY_TXTBSY, /* a hard seal */
 	GUARD_DENY_BUSY,   /* the younger break of a cycle */
+	GUARD_DENY_IO,	   /* a read of what could not be written out */
 };
 
 /* Each ticket is answered once. */

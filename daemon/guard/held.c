@@ -200,6 +200,12 @@ void held_release(struct guard *guard, struct object *object)
 
 void guard_answer(struct guard *guard, uint64_t ticket, enum guard_verdict verdict)
 {
+	static const int errno_of[] = {
+		[GUARD_ALLOW] = 0,
+		[GUARD_DENY_TXTBSY] = ETXTBSY,
+		[GUARD_DENY_BUSY] = EBUSY,
+		[GUARD_DENY_IO] = EIO,
+	};
 	struct idmap_node *n;
 
 	pthread_mutex_lock(&guard->lock);
@@ -208,10 +214,7 @@ void guard_answer(struct guard *guard, uint64_t ticket, enum guard_verdict verdi
 		struct held *held = container_of(n, struct held, node);
 
 		if (held->object)
-			end(guard, held,
-			    verdict == GUARD_ALLOW	   ? 0
-			    : verdict == GUARD_DENY_TXTBSY ? ETXTBSY
-							   : EBUSY);
+			end(guard, held, errno_of[verdict]);
 		notice_drop(&held->notice);
 		notice_drop(&held->notice_gone);
 		idmap_remove(&guard->tickets, &held->node);

@@ -109,6 +109,11 @@ static int parse_start_time(const char *stat, uint64_t *ret)
 	return 0;
 }
 
+static uint64_t process_name(pid_t pid, uint64_t start)
+{
+	return start << PID_BITS | (uint64_t)pid;
+}
+
 static int read_process(struct peer *peer)
 {
 	struct pollfd ended = { .fd = peer->pidfd, .events = POLLIN };
@@ -129,7 +134,7 @@ static int read_process(struct peer *peer)
 	if (poll(&ended, 1, 0) != 0)
 		return -ESRCH;
 	strcpy(peer->comm, proto_str_clean(comm));
-	peer->process = start << PID_BITS | (uint64_t)peer->pid;
+	peer->process = process_name(peer->pid, start);
 	return 0;
 }
 
@@ -174,6 +179,16 @@ bool peer_in_group(const struct peer *peer, gid_t gid)
 		if (peer->groups[i] == gid)
 			return true;
 	return false;
+}
+
+uint64_t peer_process(pid_t pid)
+{
+	char stat[1024];
+	uint64_t start;
+
+	if (read_proc(pid, "stat", stat, sizeof(stat)) < 0 || parse_start_time(stat, &start) < 0)
+		return 0;
+	return process_name(pid, start);
 }
 
 pid_t peer_process_pid(uint64_t process)

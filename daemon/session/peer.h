@@ -25,5 +25,8 @@ void peer_deinit(struct peer *peer);
 
 bool peer_in_group(const struct peer *peer, gid_t gid);
 
+/* The same name for any process; 0: it is gone. */
+uint64_t peer_process(pid_t pid);
+
 /* The pid in `process`, for a process whose peer is gone. */
 pid_t peer_process_pid(uint64_t process);

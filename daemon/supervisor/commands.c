@@ -72,6 +72,17 @@ static void tell(struct supervisor *s, const struct core_command *c, enum proto_
 
 /* ---- recalls ---------------------------------------------------------------------------- */
 
+/* Its holder has not heard of it yet, and so can't give it back. */
+static void overtaken(struct supervisor *s, struct seal *seal)
+{
+	struct refusal refusal;
+
+	guards_forget(s, seal);
+	refuse(&refusal, PROTO_E_GONE,
+	       "somebody else needed the range before strangers were done with it; try again");
+	seal_undo(s, seal, &refusal);
+}
+
 static void recall(struct supervisor *s, const struct core_command *c)
 {
 	struct client *client = client_find(s, c->holder);
@@ -94,7 +105,9 @@ static void recall(struct supervisor *s, const struct core_command *c)
 	};
 	char detail[64];
 
-	if (seal)
+	if (seal && seal->settling == SETTLING_GRANT)
+		overtaken(s, seal);
+	else if (seal)
 		seal_event(seal, &message);
 	else if (client && client->session)
 		session_event(client->session, &message);
@@ -184,6 +197,8 @@ static void fence(struct supervisor *s, const struct core_command *c)
 
 	if (seal && seal->returning && c->cause != CORE_CAUSE_RETURN)
 		return_overtaken(s, seal);
+	if (seal && seal->settling == SETTLING_REGRANT)
+		guards_forget(s, seal); /* it was parked all the time */
 	if (window && window->direct) {
 		direct_fence(s, c);
 		return;
@@ -246,45 +261,14 @@ static void revoked(struct supervisor *s, const struct core_command *c)
 
 	if (seal)
 		seal_event(seal, &message);
+	if (seal && parked)
+		guards_forget(s, seal);
 	if (parked)
 		return; /* watchers heard of it when the fence was done */
 	log_line(LOG_LEVEL_WARNING, "seal %llu of pid %d (%s, uid %u) revoked: %s",
 		 (unsigned long long)c->seal, client ? client->pid : 0,
 		 client ? client->comm : "", c->uid, proto_text(PROTO_TEXT_FENCE, c->fence));
 	tell(s, c, PROTO_CHANGE_REVOKED, proto_text(PROTO_TEXT_FENCE, c->fence));
-}
-
-static void regrant(struct supervisor *s, const struct core_command *c)
-{
-	struct seal *seal = seal_find(s, c->seal);
-	struct proto_message message = {
-		.type = PROTO_REGRANTED,
-		.regranted = { .seal = c->seal, .seq = c->seq },
-	};
-	struct pager_job job = {
-		.type = PAGER_REGRANT,
-		.window = c->window,
-		.start = c->start,
-		.end = c->end,
-		.fd = -1,
-	};
-
-	if (!seal)
-		return;
-	if (seal->undoing) {
-		/* its window was never opened, and it was parked before that could be undone */
-		core_return(s->core, c->holder, c->seal, c->seq, c->start, c->end, true, loop_now());
-		return;
-	}
-	if (seal->window->direct) {
-		direct_regrant(s, seal, c);
-		return;
-	}
-	message.regranted.size = object_refresh(s, seal->window->object);
-	/* told before a thread can go on, which may look at seq or size */
-	seal_event(seal, &message);
-	job_submit_must(s, &(struct job){ .window = c->window }, &job);
-	tell(s, c, PROTO_CHANGE_REGRANTED, "");
 }
 
 /* ---- requests --------------------------------------------------------------------------- */
@@ -303,13 +287,25 @@ static void granted(struct supervisor *s, const struct core_command *c)
 static void refused(struct supervisor *s, const struct core_command *c)
 {
 	struct pending *pending = pending_find(s, c->request);
+	struct stranger *stranger = pending ? NULL : stranger_find(s, c->request);
 
-	if (!pending)
-		return;
-	if (pending->type == PENDING_BREAK)
+	if (stranger)
+		stranger_refused(s, stranger, c);
+	else if (pending && pending->type == PENDING_BREAK)
 		break_refused(s, pending, c);
-	else
+	else if (pending)
 		acquire_refused(s, pending, c);
+}
+
+static void ready(struct supervisor *s, const struct core_command *c)
+{
+	struct pending *pending = pending_find(s, c->request);
+	struct stranger *stranger = pending ? NULL : stranger_find(s, c->request);
+
+	if (stranger)
+		stranger_ready(s, stranger, c);
+	else if (pending)
+		break_ready(s, pending, c);
 }
 
 static void carry_out(struct supervisor *s, const struct core_command *c)
@@ -352,13 +348,14 @@ static void carry_out(struct supervisor *s, const struct core_command *c)
 		tell(s, c, PROTO_CHANGE_ENDED, "");
 		seal_ended(s, c);
 		break;
+	case CORE_CMD_UNSETTLED:
+		guards_unsettled(s, c);
+		break;
 	case CORE_CMD_LAPSED:
 		lapsed(s, c);
 		break;
 	case CORE_CMD_BREAK_READY:
-		pending = pending_find(s, c->request);
-		if (pending)
-			break_ready(s, pending, c);
+		ready(s, c);
 		break;
 	case CORE_CMD_BREAK_EXPIRED:
 		pending = pending_find(s, c->request);

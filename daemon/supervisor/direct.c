@@ -136,27 +136,9 @@ static void granted(struct supervisor *s, struct seal *seal, const struct errand
 		fenced(s, fence, CORE_FENCE_NONE);
 }
 
-/* It can't be promised again: the file is shorter now, or the disk is full. */
-static void regrant_failed(struct supervisor *s, struct seal *seal, const char *why)
+void direct_regrant(struct supervisor *s, struct seal *seal, uint64_t start, uint64_t end)
 {
-	struct core_seal_view view;
-	struct proto_message message = { .type = PROTO_REVOKED };
-
-	if (!core_seal_find(s->core, seal->node.id, &view))
-		return;
-	log_line(LOG_LEVEL_WARNING, "seal %" PRIu64 " can't be granted again: %s", seal->node.id,
-		 why);
-	message.revoked.seal = view.id;
-	message.revoked.seq = view.seq;
-	message.revoked.fence = PROTO_FENCE_NONE;
-	seal_event(seal, &message);
-	seal->undoing = true;
-	core_return(s->core, view.holder, view.id, view.seq, view.start, view.end, true, loop_now());
-}
-
-void direct_regrant(struct supervisor *s, struct seal *seal, const struct core_command *c)
-{
-	int r = begin_prepare(s, seal, ERRAND_REGRANT, c->start, c->end);
+	int r = begin_prepare(s, seal, ERRAND_REGRANT, start, end);
 
 	if (r < 0)
 		regrant_failed(s, seal, error_text(-r));

@@ -4,9 +4,10 @@
  * Objects: one for each inode, however it was named.
  *
  * Device and inode identify it for as long as our own descriptor keeps the inode alive, so two names
- * of a file, or a name and a descriptor, meet in the same seals. The descriptor is opened read-only
- * until somebody has proved the right to write, and is replaced then; a file is not held open for
- * writing on behalf of those who may only read it.
+ * of a file, or a name and a descriptor, meet in the same seals. There is one description for all of
+ * them, opened before the file is guarded: what is done through it makes no events, and it is what
+ * a lease is on. One that could only be opened for reading (a program) is replaced when somebody has
+ * proved the right to write.
  *
  * What an export says about time holds for its file however it was named first: or whoever can open the
  * file could come before the export does, and have breakers wait as long as the defaults allow.
@@ -26,6 +27,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "daemon/authority/authority.h"
+#include "daemon/authority/export.h"
 #include "daemon/supervisor/wiring.h"
 
 static struct list *bucket(struct supervisor *s, dev_t dev, ino_t ino)
@@ -49,6 +52,7 @@ void object_ref(struct object *object)
 
 static void object_free(struct supervisor *s, struct object *object)
 {
+	guards_disarm(s, object);
 	for (int write = 0; write < 2; write++) {
 		struct pager_job job = {
 			.type = PAGER_OBJECT_CLOSE,
@@ -154,6 +158,7 @@ static int object_new(struct supervisor *s, const struct stat *st, const char *n
 	list_init(&object->inode_link);
 	list_init(&object->creator_link);
 	list_init(&object->proofs);
+	list_init(&object->naming);
 	object->name = strdup(name);
 	if (!object->name || core_object_add(s->core, &info, &id) != 0) {
 		object_free(s, object);
@@ -178,15 +183,19 @@ static struct object *find_inode(struct supervisor *s, dev_t dev, ino_t ino)
 }
 
 static void adopt(struct supervisor *s, struct object *object, const char *name,
-		  const struct core_policy *policy)
+		  const struct export *export)
 {
 	char *copy;
 
-	if (object->exported)
+	if (!export || object->exported)
 		return;
 	object->exported = true;
-	object->policy = *policy;
-	core_object_policy(s->core, object->node.id, policy);
+	object->policy = export->policy;
+	object->strict = export->strict;
+	object->hold_opens = export->opens == EXPORT_OPENS_HOLD;
+	guards_bound_policy(s, object, &object->policy);
+	core_object_policy(s->core, object->node.id, &object->policy);
+	guards_renew(s, object, object->fd); /* or it stays as it was */
 	copy = strdup(name);
 	if (!copy)
 		return; /* then it is called as it was */
@@ -195,26 +204,40 @@ static void adopt(struct supervisor *s, struct object *object, const char *name,
 	proto_str_clean(object->name);
 }
 
-struct object *object_known(struct supervisor *s, dev_t dev, ino_t ino, bool writable,
-			    const char *name, const struct core_policy *policy)
+struct object *object_known(struct supervisor *s, const struct authority_same *same, bool writable,
+			    const char *name, const struct export *export)
 {
-	struct object *object = find_inode(s, dev, ino);
+	struct object *object = find_inode(s, same->dev, same->ino);
 
 	if (!object || object->anonymous || (writable && !object->writable))
 		return NULL;
 	object_ref(object);
-	adopt(s, object, name, policy);
+	adopt(s, object, name, export);
 	return object;
 }
 
-/* Takes *fd over when it has a use for it. @policy: the export's, NULL without one. */
-int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
-	       const struct core_policy *policy, struct object **ret, struct refusal *refusal)
+static int take_description(struct supervisor *s, struct object *object, struct authority_file *file)
+{
+	int r;
+
+	if (object->fd >= 0 && (!file->writable || object->writable))
+		return 0;
+	r = guards_renew(s, object, file->fd);
+	if (r < 0)
+		return r;
+	fd_close(object->fd);
+	object->fd = take_fd(&file->fd);
+	object->writable = file->writable;
+	return 0;
+}
+
+int object_get(struct supervisor *s, struct authority_file *file, const char *name,
+	       const struct export *export, struct object **ret, struct refusal *refusal)
 {
 	struct object *object;
 	struct stat st;
 
-	if (fstat(*fd, &st) < 0)
+	if (fstat(file->fd, &st) < 0)
 		return refuse_errno(refusal, PROTO_E_IO, errno, "the file can't be looked at");
 	object = find_inode(s, st.st_dev, st.st_ino);
 	if (object) {
@@ -222,12 +245,10 @@ int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
 	} else if (object_new(s, &st, name, supervisor_policy(s), false, &object) < 0) {
 		return refuse(refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
 	}
-	if (policy)
-		adopt(s, object, name, policy);
-	if (object->fd < 0 || (writable && !object->writable)) {
-		fd_close(object->fd);
-		object->fd = take_fd(fd);
-		object->writable = writable;
+	adopt(s, object, name, export);
+	if (take_description(s, object, file) < 0) {
+		object_unref(s, object);
+		return refuse(refusal, PROTO_E_NO_MEMORY, "the file can't be guarded anew");
 	}
 	*ret = object;
 	return 0;

@@ -142,6 +142,7 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 	pending->kind = (enum core_kind)m->kind;
 	pending->write = m->mode == PROTO_MODE_WRITE;
 	pending->unshare = m->flags & PROTO_ACQUIRE_UNSHARE;
+	pending->weak_ok = m->flags & PROTO_ACQUIRE_WEAK_OK;
 	pending->discard = target.discard;
 	pending->right = target.right;
 	acquire = (struct core_acquire){
@@ -160,6 +161,8 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 			   "transparent seals are for objects whose export grants this uid kernel-faults");
 	if (!r && wanted.direct)
 		r = direct_allowed(s, target.object, &refusal);
+	if (!r)
+		r = guards_arm(s, target.object, wanted.direct, &refusal);
 	if (!r)
 		r = charge(client, target.export_quota, pending, &refusal);
 	if (!r) {

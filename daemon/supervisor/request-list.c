@@ -67,6 +67,8 @@ static bool list_seal(const struct core_seal_view *view, void *data)
 	const struct client *holder = client_find(s, view->holder);
 	const struct object *object = object_find(s, view->object);
 	const struct seal *seal = seal_find(s, view->id);
+	bool weak = false;
+	enum guard_level guard = seal ? guards_level(s, seal, &weak) : GUARD_COOPERATIVE;
 	struct proto_message message = {
 		.type = PROTO_LIST_SEAL,
 		.list_seal = {
@@ -78,8 +80,9 @@ static bool list_seal(const struct core_seal_view *view, void *data)
 			.kind = view->kind,
 			.state = view->state,
 			.seq = view->seq,
-			.guard = PROTO_GUARD_COOPERATIVE,
+			.guard = (uint8_t)guard,
 			.flags = (view->pinnable ? PROTO_ENTRY_PINNABLE : 0) |
+				 (weak ? PROTO_ENTRY_WEAK : 0) |
 				 (view->transparent ? PROTO_ENTRY_TRANSPARENT : 0) |
 				 (seal && seal->broken_bytes ? PROTO_ENTRY_BROKEN : 0) |
 				 (view->hard ? PROTO_ENTRY_HARD : 0),
@@ -158,6 +161,7 @@ static void show_break(struct listing *listing, const struct core_request_view *
 		       const struct client *asker)
 {
 	const struct object *object = object_find(listing->s, view->object);
+	const struct stranger *stranger = stranger_find(listing->s, view->id);
 	struct proto_message message = {
 		.type = PROTO_LIST_BREAK,
 		.list_break = {
@@ -169,8 +173,8 @@ static void show_break(struct listing *listing, const struct core_request_view *
 			.flags = (view->held ? PROTO_ENTRY_HELD_BREAK : 0) |
 				 (view->is_break ? PROTO_ENTRY_IS_BREAK : 0),
 			.pid = asker ? asker->pid : view->process ? peer_process_pid(view->process) : 0,
-			.uid = asker ? asker->uid : 0,
-			.comm = asker ? asker->comm : "",
+			.uid = asker ? asker->uid : stranger ? stranger->uid : 0,
+			.comm = asker ? asker->comm : stranger ? stranger->comm : "",
 			.ms = elapsed_ms(view->since, listing->now),
 			.holders = (uint32_t)view->n_account,
 		},

@@ -145,6 +145,8 @@ void return_done(struct supervisor *s, const struct core_command *c)
 	}
 	if (c->split_seal)
 		seal_split(s, seal, c);
+	else
+		guards_shrunk(s, seal, NULL);
 	quota_refund_part(&seal->window->bytes, page_up(c->end - c->start));
 	quota_refund_part(&seal->window->export_bytes, page_up(c->end - c->start));
 	if (seal->returning && !seal->late)

@@ -14,6 +14,8 @@
  *	job: what the pager was told to do, until it reports; names the others by id, so any of them
  *	may end meanwhile
  *
+ * stranger: a program that the guard holds; a break without a client
+ *
  * Each is found by an id in a hash table, never by going through a list. Windows and pending
  * requests hold a reference to their object; a client stays, without session, until its last
  * window is closed.
@@ -25,6 +27,7 @@
 
 #include "daemon/core/core.h"
 #include "daemon/direct/direct.h"
+#include "daemon/guard/guard.h"
 #include "daemon/pager/pager.h"
 #include "daemon/session/listener.h"
 #include "daemon/session/quota.h"
@@ -43,12 +46,13 @@ struct supervisor {
 	struct core *core;
 	struct pager *pager;
 	struct direct *direct;
+	struct guard *guard;
 	struct quota *quota;
 	struct quota **export_quotas; /* one for each export */
 	struct mounts *mounts;
 	struct sessions *sessions;
 	struct listener *listener;
-	struct loop_poll pager_poll, direct_poll, signal_poll, pressure_poll;
+	struct loop_poll pager_poll, direct_poll, guard_poll, signal_poll, pressure_poll;
 	int signal_fd, pressure_fd;
 
 	struct idmap clients;	/* by holder id */
@@ -59,6 +63,8 @@ struct supervisor {
 	struct idmap jobs;	/* by tag */
 	struct idmap errands;	/* what direct/ was told to do, by tag */
 	struct idmap quarantine; /* by the core's job id */
+	struct idmap strangers; /* by the core's request id */
+	struct idmap tickets;	/* strangers, by the guard's ticket */
 	struct idmap proofs;	/* by a mix of client and object */
 	struct list inodes[INODE_BUCKETS]; /* objects, by device and inode */
 	struct list client_list, watchers, quarantine_list;
@@ -111,6 +117,12 @@ struct object {
 	struct quota_charge memory, place; /* anonymous */
 	struct core_policy policy;
 	const char *fence_helper; /* of an export of it, NULL: none has one */
+	/* guards: */
+	enum guard_level guard;
+	bool armed;
+	bool unguarded;	    /* for good: a lease would be in the way of itself */
+	bool strict, hold_opens; /* the export's */
+	struct list naming; /* seals that are refused as soon as it is known on whose account */
 	struct list proofs;
 	char *name;
 };
@@ -138,7 +150,7 @@ struct pending {
 	/* acquire */
 	uint64_t right;
 	enum core_kind kind;
-	bool write, discard, wants_avail, unshare;
+	bool write, discard, wants_avail, unshare, weak_ok;
 	struct quota_charge seals, bytes, export_seals, export_bytes;
 	/* break */
 	enum core_want want;
@@ -152,9 +164,10 @@ struct window {
 	struct object *object;
 	uint64_t start, end; /* as granted */
 	uint32_t serial;     /* of the ACQUIRE that is to be answered */
+	uint64_t right;
 	struct list seals;
 	size_t n_seals;
-	bool write, discard, revoke_park;
+	bool write, discard, revoke_park, weak_ok;
 	bool opening, open, mapping, mapped, closing;
 	bool late; /* what is left to be done to it nobody waits for */
 	bool direct, unshare;	/* no window of the pager's: the holder maps the file */
@@ -169,6 +182,9 @@ struct deferred {
 	struct proto_message message;
 };
 
+/* What a seal waits for strangers with. */
+enum settling { SETTLING_NOTHING, SETTLING_GRANT, SETTLING_REGRANT };
+
 struct seal {
 	struct idmap_node node;
 	struct list link; /* of the window's */
@@ -180,12 +196,26 @@ struct seal {
 	bool recalled;	/* it was asked to */
 	bool late;	/* the answer comes when its pages are gone, not by the core's word */
 	bool undoing;	/* the window could not be opened */
+	/* guards: */
+	enum settling settling;
+	bool weak;	    /* the guard can't answer for it */
+	struct list naming; /* of the object's */
 	/* direct: */
 	uint64_t preparing;    /* tag of what makes its map, 0: nothing */
 	uint64_t fencing;      /* tag of what its fence waits for */
 	uint64_t fence_after;  /* the core's fence that waits for that; 0: none */
 	uint64_t broken_bytes; /* not where they were promised to be, as last seen */
 	uint32_t return_serial;
+};
+
+struct stranger {
+	struct idmap_node node;	  /* by the core's request id */
+	struct idmap_node ticket; /* by the guard's */
+	uint64_t object, start, end, since;
+	const char *operation;
+	pid_t pid; /* 0: nobody knows */
+	uid_t uid;
+	char comm[16];
 };
 
 enum pressure { PRESSURE_NONE, PRESSURE_QUOTA, PRESSURE_MEMORY };

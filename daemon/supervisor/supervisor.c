@@ -89,6 +89,12 @@ static void direct_ready(struct loop_poll *poll, uint32_t events)
 	direct_drain(poll->data);
 }
 
+static void guard_ready(struct loop_poll *poll, uint32_t events)
+{
+	(void)events;
+	guards_drain(poll->data);
+}
+
 static void signal_ready(struct loop_poll *poll, uint32_t events)
 {
 	struct supervisor *s = poll->data;
@@ -252,6 +258,20 @@ static int begin_direct(struct supervisor *s)
 	return loop_poll_start(s->loop, &s->direct_poll, EPOLLIN);
 }
 
+static int begin_guard(struct supervisor *s, int group)
+{
+	int r = guards_new(s, group);
+
+	if (r < 0)
+		return r;
+	s->guard_poll = (struct loop_poll){
+		.fd = guard_get_fd(s->guard),
+		.fn = guard_ready,
+		.data = s,
+	};
+	return loop_poll_start(s->loop, &s->guard_poll, EPOLLIN);
+}
+
 static int begin_sessions(struct supervisor *s)
 {
 	struct session_limits limits = { .max_queue = MAX_QUEUE };
@@ -294,8 +314,9 @@ static int begin_exports(struct supervisor *s)
 	return r;
 }
 
-int supervisor_new(const struct config *config, struct supervisor **ret)
+int supervisor_new(const struct config *config, int guard_group, struct supervisor **ret)
 {
+	_cleanup_fd_ int group = guard_group;
 	_cleanup_(supervisor_freep) struct supervisor *s = calloc(1, sizeof(*s));
 	int r;
 
@@ -319,6 +340,8 @@ int supervisor_new(const struct config *config, struct supervisor **ret)
 		r = begin_pager(s);
 	if (r == 0)
 		r = begin_direct(s);
+	if (r == 0)
+		r = begin_guard(s, take_fd(&group));
 	if (r == 0)
 		r = begin_sessions(s);
 	if (r == 0)
@@ -369,7 +392,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
 	struct idmap *maps[] = {
 		&s->clients, &s->pending, &s->windows,	  &s->seals,
 		&s->objects, &s->jobs,	  &s->quarantine, &s->proofs,
-		&s->errands,
+		&s->errands,  &s->strangers, &s->tickets,
 	};
 
 	struct idmap_node *n;
@@ -387,6 +410,10 @@ struct supervisor *supervisor_free(struct supervisor *s)
 		loop_poll_stop(&s->direct_poll);
 	direct_free(s->direct);
 	direct_forget(s);
+	if (s->guard)
+		loop_poll_stop(&s->guard_poll);
+	guard_free(s->guard); /* whoever is held goes on */
+	strangers_forget(s);
 	while ((n = idmap_any(&s->jobs)))
 		job_forget(s, container_of(n, struct job, node));
 	loop_free(s->loop);

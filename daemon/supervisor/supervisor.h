@@ -17,9 +17,9 @@
 struct config;
 struct supervisor;
 
-/* @config must stay. -ENOSYS, -EPERM, -EOPNOTSUPP: no io_uring, or no userfaultfd, to be had. -EINVAL: a
+/* @config must stay; @guard_group, from guard_open_group() or -1, is taken over. -ENOSYS, -EPERM, -EOPNOTSUPP: no io_uring, or no userfaultfd, to be had. -EINVAL: a
  * setting can't be had here, which the log names. */
-int supervisor_new(const struct config *config, struct supervisor **ret);
+int supervisor_new(const struct config *config, int guard_group, struct supervisor **ret);
 
 /* Everything must have ended before: supervisor_run() has returned, or supervisor_stop() and then
  * supervisor_is_over() was true; or the process ends anyway. */

@@ -58,11 +58,18 @@ static struct export_caller caller_of(const struct client *client)
 
 /* ---- three ways ------------------------------------------------------------------------- */
 
+/* A break writes nothing by itself. */
+static bool needs_writing(const struct target_request *request)
+{
+	return request->write && !request->open_end;
+}
+
 static int by_descriptor(struct supervisor *s, struct client *client, int fd,
 			 const struct target_request *request, struct target *ret,
 			 struct refusal *refusal)
 {
 	char why[AUTHORITY_WHY_MAX], link[64], name[PATH_MAX];
+	struct authority_same same;
 	struct authority_file file;
 	ssize_t n;
 	int r;
@@ -70,13 +77,17 @@ static int by_descriptor(struct supervisor *s, struct client *client, int fd,
 	if (!s->config->descriptors)
 		return refuse(refusal, PROTO_E_DENIED,
 			      "this supervisor lends exports only, not what clients have open");
+	if (proof_same_descriptor(s->mounts, fd, client->pid, request->write, &same))
+		ret->object = object_known(s, &same, needs_writing(request), NULL, NULL);
+	if (ret->object)
+		return 0;
 	r = proof_check(s->mounts, fd, client->pid, request->write, &file, why, sizeof(why));
 	if (r != 0)
 		return refuse_authority(refusal, r, why);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", file.fd);
 	n = readlink(link, name, sizeof(name) - 1);
 	name[n > 0 ? n : 0] = '\0';
-	r = object_get(s, &file.fd, file.writable, name, NULL, &ret->object, refusal);
+	r = object_get(s, &file, name, NULL, &ret->object, refusal);
 	fd_close(file.fd);
 	return r;
 }
@@ -87,22 +98,18 @@ static int by_export(struct supervisor *s, struct client *client, const struct e
 {
 	struct export_caller caller = caller_of(client);
 	char why[AUTHORITY_WHY_MAX];
+	struct authority_same same;
 	struct authority_file file;
-	dev_t dev;
-	ino_t ino;
 	int r = 0;
 
-	/* a break writes nothing by itself */
-	if (export_same(export, rest, &caller, request->write, &dev, &ino))
-		ret->object = object_known(s, dev, ino, request->write && !request->open_end,
-					   request->name, &export->policy);
+	if (export_same(export, rest, s->mounts, &caller, request->write, &same))
+		ret->object = object_known(s, &same, needs_writing(request), request->name, export);
 	if (!ret->object) {
 		r = export_open(export, rest, s->mounts, &caller, request->write, &file, why,
 				sizeof(why));
 		if (r != 0)
 			return refuse_authority(refusal, r, why);
-		r = object_get(s, &file.fd, file.writable, request->name, &export->policy,
-			       &ret->object, refusal);
+		r = object_get(s, &file, request->name, export, &ret->object, refusal);
 		fd_close(file.fd);
 	}
 	/* whoever asks through another export, or with a descriptor, must not do away with it */

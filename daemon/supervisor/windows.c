@@ -75,6 +75,7 @@ static struct seal *seal_new(struct supervisor *s, struct window *window, uint64
 		abort(); /* the core has granted it; see core.c on memory */
 	seal->window = window;
 	list_init(&seal->deferred);
+	list_init(&seal->naming);
 	list_append(&window->seals, &seal->link);
 	window->n_seals++;
 	window->object->n_seals++;
@@ -85,6 +86,7 @@ static struct seal *seal_new(struct supervisor *s, struct window *window, uint64
 
 static void seal_free(struct supervisor *s, struct seal *seal)
 {
+	guards_forget(s, seal);
 	list_for_each (l, &seal->deferred)
 		free(list_entry(l, struct deferred, link));
 	idmap_remove(&s->seals, &seal->node);
@@ -100,7 +102,7 @@ static void seal_free(struct supervisor *s, struct seal *seal)
 /* ---- opening ---------------------------------------------------------------------------- */
 
 static int open_window(struct supervisor *s, struct window *window, const struct seal *seal,
-		       bool pinnable, uint64_t right)
+		       bool pinnable)
 {
 	struct pager_job job = {
 		.type = PAGER_WINDOW_OPEN,
@@ -111,7 +113,7 @@ static int open_window(struct supervisor *s, struct window *window, const struct
 		.end = window->end,
 		.write = window->write,
 		.pinnable = pinnable,
-		.right = right,
+		.right = window->right,
 		.fd = -1,
 	};
 	struct job context = {
@@ -163,7 +165,6 @@ void window_granted(struct supervisor *s, struct pending *pending,
 {
 	struct window *window = calloc(1, sizeof(*window));
 	struct seal *seal;
-	int r;
 
 	if (!window)
 		abort();
@@ -177,6 +178,8 @@ void window_granted(struct supervisor *s, struct pending *pending,
 	window->discard = pending->discard;
 	window->revoke_park = command->flags & CORE_F_REVOKE_PARK;
 	window->serial = pending->serial;
+	window->weak_ok = pending->weak_ok;
+	window->right = pending->right;
 	window->bytes = quota_charge_take(&pending->bytes);
 	window->export_bytes = quota_charge_take(&pending->export_bytes);
 	list_append(&window->client->windows, &window->link);
@@ -184,13 +187,23 @@ void window_granted(struct supervisor *s, struct pending *pending,
 	seal = seal_new(s, window, command->seal);
 	seal->charge = quota_charge_take(&pending->seals);
 	seal->export_charge = quota_charge_take(&pending->export_seals);
-	if (command->kind == CORE_DIRECT) {
-		window->direct = true;
-		window->unshare = pending->unshare;
+	window->direct = command->kind == CORE_DIRECT;
+	window->unshare = pending->unshare;
+	guards_admit(s, seal, SETTLING_GRANT);
+}
+
+void window_begin(struct supervisor *s, struct seal *seal)
+{
+	struct core_seal_view view;
+	int r;
+
+	if (!core_seal_find(s->core, seal->node.id, &view))
+		return;
+	if (seal->window->direct) {
 		direct_granted(s, seal);
 		return;
 	}
-	r = open_window(s, window, seal, command->flags & CORE_F_PINNABLE, pending->right);
+	r = open_window(s, seal->window, seal, view.pinnable);
 	if (r < 0)
 		undo_grant(s, seal, r);
 }
@@ -201,10 +214,18 @@ void seal_announce(struct supervisor *s, struct seal *seal, uint32_t serial, int
 	struct client *client = window->client;
 	struct core_seal_view view;
 	struct proto_message message = { .type = PROTO_GRANTED };
+	enum guard_level guard;
+	bool weak;
 
 	if (!client->session || !core_seal_find(s->core, seal->node.id, &view)) {
 		fd_close(memory);
 		return;
+	}
+	guard = guards_level(s, seal, &weak);
+	/* who does not want a promise that is none is told so */
+	if (weak && !window->weak_ok) {
+		guard = GUARD_COOPERATIVE;
+		weak = false;
 	}
 	message.granted = (struct proto_granted){
 		.seal = view.id,
@@ -216,11 +237,11 @@ void seal_announce(struct supervisor *s, struct seal *seal, uint32_t serial, int
 		.memory_offset = window->direct ? window->start : 0,
 		.mode = view.mode,
 		.kind = view.kind,
-		.guard = PROTO_GUARD_COOPERATIVE,
+		.guard = (uint8_t)guard,
 		.flags = (view.pinnable ? PROTO_GRANT_PINNABLE : 0) |
 			 (view.transparent ? PROTO_GRANT_TRANSPARENT : 0) |
 			 (window->revoke_park ? PROTO_GRANT_REVOKE_PARK : 0) |
-			 (view.hard ? PROTO_GRANT_HARD : 0),
+			 (weak ? PROTO_GRANT_WEAK : 0) | (view.hard ? PROTO_GRANT_HARD : 0),
 		.deadline_ms = window->object->policy.deadline_ms,
 		.hard_ms = window->object->policy.hard_ms,
 	};
@@ -346,6 +367,7 @@ void seal_split(struct supervisor *s, struct seal *seal, const struct core_comma
 	struct seal *upper = seal_new(s, seal->window, command->split_seal);
 
 	upper->announced = true;
+	guards_shrunk(s, seal, upper);
 	quota_charge_forced(seal->window->client->user, QUOTA_SEALS, 1, &upper->charge);
 	if (seal->export_charge.user)
 		quota_charge_forced(seal->export_charge.user, QUOTA_SEALS, 1,

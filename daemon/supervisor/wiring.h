@@ -28,11 +28,16 @@ void client_space_lost(struct supervisor *s, uint64_t space);
 
 /* objects.c */
 struct object *object_find(const struct supervisor *s, uint64_t id);
-int object_get(struct supervisor *s, int *fd, bool writable, const char *name,
-	       const struct core_policy *policy, struct object **ret, struct refusal *refusal);
+struct authority_file;
+struct authority_same;
+struct export;
+/* A reference to the object of @file, whose descriptor it takes if it has a use for it. @export: NULL
+ * without one. */
+int object_get(struct supervisor *s, struct authority_file *file, const char *name,
+	       const struct export *export, struct object **ret, struct refusal *refusal);
 /* One that is open, for writing if @writable; a reference, or NULL. */
-struct object *object_known(struct supervisor *s, dev_t dev, ino_t ino, bool writable,
-			    const char *name, const struct core_policy *policy);
+struct object *object_known(struct supervisor *s, const struct authority_same *same, bool writable,
+			    const char *name, const struct export *export);
 int object_create(struct supervisor *s, struct client *client, uint64_t size,
 		  struct object **ret, struct refusal *refusal);
 void object_ref(struct object *object);
@@ -78,6 +83,7 @@ int seal_of_client(struct supervisor *s, struct client *client, uint64_t id, str
 void window_granted(struct supervisor *s, struct pending *pending,
 		    const struct core_command *command);
 void window_opened(struct supervisor *s, struct job *job, struct pager_event *event);
+void window_begin(struct supervisor *s, struct seal *seal); /* strangers are out of the way */
 void seal_announce(struct supervisor *s, struct seal *seal, uint32_t serial, int memory);
 void seal_undo(struct supervisor *s, struct seal *seal, const struct refusal *refusal);
 void window_mapped(struct supervisor *s, struct job *job, const struct pager_event *event);
@@ -86,12 +92,43 @@ void seal_split(struct supervisor *s, struct seal *seal, const struct core_comma
 void seal_ended(struct supervisor *s, const struct core_command *command);
 void seal_event(struct seal *seal, const struct proto_message *message);
 
+/* guards.c: what the guard is told */
+int guards_new(struct supervisor *s, int group);
+/* Before the core is asked for a seal. */
+int guards_arm(struct supervisor *s, struct object *object, bool direct, struct refusal *refusal);
+int guards_renew(struct supervisor *s, struct object *object, int fd); /* before the old is closed */
+void guards_disarm(struct supervisor *s, struct object *object);
+void guards_bound_policy(const struct supervisor *s, const struct object *object,
+			 struct core_policy *policy);
+/* A seal is granted, or granted again: window_begin() or regrant_begin() follows, at once or later, or
+ * its end. */
+void guards_admit(struct supervisor *s, struct seal *seal, enum settling what);
+void guards_unsettled(struct supervisor *s, const struct core_command *command);
+void guards_shrunk(struct supervisor *s, struct seal *seal, struct seal *upper); /* NULL: none */
+void guards_forget(struct supervisor *s, struct seal *seal); /* it promises nothing any more */
+enum guard_level guards_level(struct supervisor *s, const struct seal *seal, bool *ret_weak);
+void guards_drain(struct supervisor *s);
+
+/* strangers.c: whom the guard holds */
+struct stranger *stranger_find(const struct supervisor *s, uint64_t request);
+void stranger_held(struct supervisor *s, const struct guard_event *event);
+void stranger_gone(struct supervisor *s, const struct guard_event *event);
+void stranger_ready(struct supervisor *s, struct stranger *stranger, const struct core_command *command);
+void stranger_refused(struct supervisor *s, struct stranger *stranger,
+		      const struct core_command *command);
+void strangers_forget(struct supervisor *s);
+
+/* regrant.c: parked seals that are in force again */
+void regrant(struct supervisor *s, const struct core_command *command);
+void regrant_begin(struct supervisor *s, struct seal *seal);
+void regrant_failed(struct supervisor *s, struct seal *seal, const char *why);
+
 /* direct.c: seals that the pager has no window for */
 int direct_allowed(struct supervisor *s, const struct object *object, struct refusal *refusal);
 void direct_granted(struct supervisor *s, struct seal *seal);
 void direct_fence(struct supervisor *s, const struct core_command *command);
 bool direct_force(struct supervisor *s, const struct core_command *command);
-void direct_regrant(struct supervisor *s, struct seal *seal, const struct core_command *command);
+void direct_regrant(struct supervisor *s, struct seal *seal, uint64_t start, uint64_t end);
 void direct_drain(struct supervisor *s);
 void direct_forget(struct supervisor *s); /* frees what is under way */
 

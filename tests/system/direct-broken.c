@@ -84,7 +84,7 @@ static void test(struct rig *rig, const char *disk)
 	int fd;
 
 	direct_events[MAPSEAL_EVENT_BROKEN] = 0;
-	rig_start_file(rig, path, NULL);
+	rig_start(rig, RIG_UNGUARDED "[export file]\npath = %s\nread = *\nwrite = *\n", path);
 	actor = actor_start(holder, NULL);
 	id = cue_wait_number(actor.channel);
 	m = client(0);

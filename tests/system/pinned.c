@@ -69,7 +69,8 @@ int main(void)
 	struct actor actor;
 	struct mapseal *m;
 
-	rig_start_file(rig, path, "deadline-ms = 200\nhard-ms = 1000\n");
+	rig_start(rig, RIG_UNGUARDED "[export file]\npath = %s\nread = *\nwrite = *\n"
+		       "deadline-ms = 200\nhard-ms = 1000\n", path);
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "committed");
 	check(path);

@@ -100,6 +100,9 @@ void rig_start(struct rig *rig, const char *format, ...) __attribute__((format(p
 void rig_start_file(struct rig *rig, const char *path, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The configuration of a test that plays the stranger itself, whom no guard is to keep from it. */
+#define RIG_UNGUARDED "[daemon]\nguard = cooperative\n"
+
 /* In a child: becomes the supervisor, with the configuration there is. */
 void rig_exec(struct rig *rig) __attribute__((noreturn));
 

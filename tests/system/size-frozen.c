@@ -62,7 +62,7 @@ int main(void)
 	struct actor actor;
 	int fd;
 
-	rig_start_file(rig, path, NULL);
+	rig_start(rig, RIG_UNGUARDED "[export file]\npath = %s\nread = *\nwrite = *\n", path);
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "written");
 	fd = open(path, O_WRONLY | O_CLOEXEC);

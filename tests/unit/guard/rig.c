@@ -263,6 +263,7 @@ static void run_on(const char *fs, enum guard_level strongest, size_t size,
 	check(chmod(rig.dir, 0777) == 0);
 	snprintf(rig.path, sizeof(rig.path), "%s/file", rig.dir);
 	write_file(&rig, size);
+	config.group = guard_open_group();
 	check(guard_new(&config, &rig.guard) == 0);
 	printf("%s\n", fs);
 	fflush(stdout);
@@ -285,6 +286,7 @@ void rig_run(const char *const *fs, size_t n, enum guard_level strongest, size_t
 	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
 		rig_skip("no mount name space");
 	make_nursery();
+	config.group = guard_open_group();
 	check(guard_new(&config, &guard) == 0);
 	level = guard_level(guard);
 	guard_free(guard);

@@ -115,7 +115,7 @@ static void flood(struct rig *rig)
 /* Another process guards the file, and is killed. */
 static void supervisor_killed(struct rig *rig)
 {
-	struct guard_config config = { GUARD_FANOTIFY, MAX_HELD };
+	struct guard_config config = { -1, GUARD_FANOTIFY, MAX_HELD };
 	struct stranger held, waiting;
 	int ends[2], status;
 	pid_t pid;
@@ -124,6 +124,7 @@ static void supervisor_killed(struct rig *rig)
 	check(pipe(ends) == 0);
 	pid = fork();
 	if (pid == 0) {
+		config.group = guard_open_group();
 		check(guard_new(&config, &rig->guard) == 0);
 		rig_arm(rig, GUARD_OPENS_HOLD, GUARD_FANOTIFY);
 		rig->next_seal = 0;
@@ -176,7 +177,7 @@ static void disarmed(struct rig *rig)
 
 static void test(struct rig *rig)
 {
-	struct guard_config config = { GUARD_FANOTIFY, MAX_HELD };
+	struct guard_config config = { -1, GUARD_FANOTIFY, MAX_HELD };
 
 	rig_arm(rig, GUARD_OPENS_HOLD, GUARD_FANOTIFY);
 	killed(rig);
@@ -186,6 +187,7 @@ static void test(struct rig *rig)
 	rig_arm(rig, GUARD_OPENS_HOLD, GUARD_FANOTIFY);
 	freed(rig);
 	supervisor_killed(rig);
+	config.group = guard_open_group();
 	check(guard_new(&config, &rig->guard) == 0);
 }
 
