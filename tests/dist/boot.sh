@@ -24,7 +24,7 @@ if [ -n "$from" ]; then
 	cp -a "$from" "$root"
 else
 	release=$(. /etc/os-release && echo "$VERSION_CODENAME")
-	mmdebstrap -q --variant=minbase --include=systemd,procps,util-linux,liburing-dev,libinih-dev,libjson-c-dev,libpmem-dev \
+	mmdebstrap -q --variant=minbase --include=systemd,procps,util-linux,liburing-dev,libinih-dev,libjson-c-dev,libnl-3-dev,libpmem-dev \
 		"$release" "$root"
 fi
 make -s -C "$build" install DESTDIR="$root" >"$work/log" 2>&1 || { tail -n 20 "$work/log"; exit 1; }

@@ -33,7 +33,7 @@ describe() {
 	session)
 		sources='util/*.c proto/table.c proto/str.c proto/codec.c proto/dump.c
 			proto/fdlist.c proto/frame.c daemon/*/*.c tests/fuzz/session-*.c tests/descriptors.c'
-		packages='liburing inih libsystemd'
+		packages='liburing inih libsystemd libnl-3.0'
 		link='-Wl,--wrap=clock_gettime -Wl,--wrap=log_line -lpthread'
 		max_len=256
 		;;
