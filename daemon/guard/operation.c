@@ -202,6 +202,13 @@ static uint64_t from(const struct operation_event *event)
 	return event->ranged ? least(event->start, event->size) : 0;
 }
 
+/* To @size, which the event does not contradict. */
+static bool grows(const struct operation_event *event, uint64_t size)
+{
+	return size > event->size &&
+	       !(event->ranged && event->start < event->size && event->size - event->start >= PAGE);
+}
+
 static void decode_uring(const struct operation_event *event, struct operation *op)
 {
 	op->name = "io_uring";
@@ -378,7 +385,7 @@ void operation_decode(const struct operation_event *event, const struct operatio
 	case SHAPE_TRUNCATE:
 	case SHAPE_FTRUNCATE:
 		op.want = CORE_WANT_LAYOUT;
-		op.start = call->arg[1] > event->size ? event->size : from(event);
+		op.start = grows(event, call->arg[1]) ? event->size : from(event);
 		op.end = CORE_INFINITY;
 		op.flight = true;
 		op.path = c->shape == SHAPE_TRUNCATE;
