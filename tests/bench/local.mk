@@ -26,7 +26,6 @@ tests_bench_bench_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 tests_bench_bench_LDADD = \
 	tests/system/libdirect.la \
 	tests/system/librig.la \
-	daemon/guard/libguard.la \
 	daemon/core/libcore.la \
 	util/libutil.la \
 	$(JSON_C_LIBS) $(PTHREAD_LIBS)
