@@ -30,7 +30,9 @@ guest_programs = \
 	%D%/dax-no-pins \
 	%D%/dax-taken-away \
 	%D%/dax-unwritten \
+	%D%/held-on-dax \
 	%D%/power-cut
+tests_guest_held_on_dax_LDADD = tests/system/libdirect.la
 tests_guest_power_cut_LDADD = tests/system/libdirect.la
 tests_guest_dax_no_pins_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_guest_dax_no_pins_LDADD = $(URING_LIBS)

@@ -19,3 +19,4 @@ done
 for test in compat hold killed lease outsiders pass settle; do
 	MAPSEAL_TEST_DAX=$PMEM run "dax/tests/unit/guard/test-$test" "$(built "tests/unit/guard/test-$test")"
 done
+MAPSEAL_TEST_DAX=$PMEM run tests/guest/held-on-dax "$(built tests/guest/held-on-dax)"
