@@ -18,6 +18,7 @@ include %D%/simulation/local.mk
 include %D%/fuzz/local.mk
 include %D%/dist/local.mk
 include %D%/system/local.mk
+include %D%/programs/local.mk
 include %D%/bench/local.mk
 include %D%/matrix/local.mk
 include %D%/guest/local.mk

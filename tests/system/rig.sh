@@ -29,6 +29,7 @@ query() { python3 -c 'import json, sys; v = json.load(sys.stdin); '"$1"; }
 as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 
 supervisor_pid=
+mounted=() # in $dir, by the test
 rig() {
 	cat >"$dir/mapseald.conf"
 	coproc supervisor { exec "$top_builddir/tests/system/supervise" "$dir"; }
@@ -46,13 +47,16 @@ rig_file() {
 }
 
 rig_end() {
-	local status=${1:-$?}
+	local status=${1:-$?} mount
 	trap - EXIT
 	if [ -n "$supervisor_pid" ]; then
 		eval "exec ${supervisor[1]}>&-"
 		wait "$supervisor_pid" || { echo "the supervisor did not leave in good order"; status=1; }
 	fi
-	rm -rf "$dir"
+	for mount in "${mounted[@]}"; do
+		umount -l "$mount" || status=1
+	done
+	rm -rf --one-file-system "$dir"
 	exit "$status"
 }
 trap rig_end EXIT
