@@ -24,8 +24,6 @@
 
 #include "util/cleanup.h"
 
-#define SEEN (sizeof(((struct proc_seen *)NULL)->at) / sizeof(((struct proc_seen *)NULL)->at[0]))
-
 static ssize_t read_text(const char *path, char *text, size_t size)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -71,7 +69,7 @@ static enum operation_text read_call(int fd, int tries, struct operation_call *r
 
 void proc_seen_deinit(struct proc_seen *seen)
 {
-	for (size_t i = 0; i < SEEN; i++)
+	for (size_t i = 0; i < PROC_SEEN; i++)
 		if (seen->at[i].tid)
 			close(seen->at[i].fd);
 }
@@ -79,7 +77,7 @@ void proc_seen_deinit(struct proc_seen *seen)
 enum operation_text proc_call(struct proc_seen *seen, pid_t tid, int tries,
 			      struct operation_call *ret, bool *ret_gone)
 {
-	size_t slot = (size_t)tid % SEEN;
+	size_t slot = (size_t)tid % PROC_SEEN;
 	enum operation_text result;
 	int fd;
 

@@ -9,12 +9,14 @@
 
 #include "daemon/guard/operation.h"
 
+#define PROC_SEEN 64
+
 /* Of threads that were looked at lately, what they were looked at through. For one thread. */
 struct proc_seen {
 	struct {
 		pid_t tid; /* 0: none */
 		int fd;
-	} at[64];
+	} at[PROC_SEEN];
 };
 
 void proc_seen_deinit(struct proc_seen *seen);

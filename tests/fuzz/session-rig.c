@@ -334,7 +334,7 @@ void rig_begin(void)
 	files_begin(socket_path, &config);
 	begin_stranger();
 	promise(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-	r = supervisor_new(config, -1, &supervisor);
+	r = supervisor_new(config, guard_open_group(), &supervisor);
 	if (r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP)
 		give_up("needs io_uring and userfaultfd");
 	promise(r == 0);
