@@ -9,7 +9,14 @@ mkfs.ext4 -q "$dir/image"
 mount -o loop "$dir/image" "$dir/disk" || { echo "cannot mount ext4 on loop here"; exit 77; }
 trap 'status=$?; umount -l "$dir/disk"; rig_end "$status"' EXIT
 head -c 1M /dev/urandom >"$dir/disk/file"
-rig_file "$dir/disk/file"
+rig <<END # strangers are not held here, so that a promise can be broken
+[daemon]
+guard = cooperative
+[export file]
+path = $dir/disk/file
+read = *
+write = *
+END
 
 mkfifo "$dir/held"
 as_user mapsealctl hold file:64K-1M --kind direct --mode write --json >"$dir/held" 2>&1 &
