@@ -146,6 +146,11 @@ void files_disturb(unsigned int which, unsigned int what)
 		promise(pwrite(fd, "disturbed", 9, 4090) == 9);
 }
 
+bool files_disturbed(void)
+{
+	return disturbed;
+}
+
 void files_restore(void)
 {
 	if (!disturbed)

@@ -20,4 +20,5 @@ int files_open(const char *name, int flags);
 
 /* Somebody else changes the file behind an export; puts everything right again. */
 void files_disturb(unsigned int which, unsigned int what);
+bool files_disturbed(void);
 void files_restore(void);
