@@ -21,6 +21,7 @@
 #include "proto/frame.h"
 #include "proto/table.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/session-files.h"
 #include "tests/fuzz/session-rig.h"
 
 #define SERIALS 4096 /* those of one connection that are remembered one by one */
