@@ -21,7 +21,7 @@
 
 #define ACQUIRE_FLAGS                                                                              \
 	(MAPSEAL_NO_WAIT | MAPSEAL_WANT_AVAIL | MAPSEAL_PINNABLE | MAPSEAL_TRANSPARENT |           \
-	 MAPSEAL_REVOKE_PARK | MAPSEAL_WEAK_OK | MAPSEAL_UNSHARE)
+	 MAPSEAL_REVOKE_PARK | MAPSEAL_WEAK_OK | MAPSEAL_UNSHARE | MAPSEAL_HARD)
 
 static int check(const struct mapseal_request *request)
 {

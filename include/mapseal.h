@@ -144,6 +144,9 @@ enum {
 	MAPSEAL_WEAK_OK = 1u << 6,     /* take it though the guard cannot prove it */
 	MAPSEAL_UNSHARE = 1u << 7,     /* DIRECT: unshare extents that reflinks share, rather than
 					* refuse (XFS) */
+	MAPSEAL_HARD = 1u << 8,	       /* others get ETXTBSY, rather than this seal recalled; for who
+					* has CAP_LINUX_IMMUTABLE, as chattr +i is, else -EACCES; an
+					* export with on-conflict = deny gives it to everybody */
 };
 
 enum mapseal_verdict {

@@ -290,7 +290,7 @@ COMMAND_FN(cmd_hold)
 						      { "direct", MAPSEAL_DIRECT },
 						      { NULL, 0 } };
 	int mode = MAPSEAL_READ, kind = MAPSEAL_WINDOW;
-	bool no_wait = false, pinnable = false, unshare = false;
+	bool no_wait = false, pinnable = false, unshare = false, weak_ok = false, hard = false;
 	uint32_t wait_ms = 0;
 	const struct option_spec options[] = {
 		OPTION_CHOICE('m', "mode", "MODE", modes, &mode, "read (the default) or write"),
@@ -299,6 +299,8 @@ COMMAND_FN(cmd_hold)
 		OPTION_FLAG('n', "no-wait", &no_wait, "give up if it is not granted at once"),
 		OPTION_FLAG(0, "pinnable", &pinnable, "write: pages may be pinned"),
 		OPTION_FLAG(0, "unshare", &unshare, "direct: unshare what reflinks share"),
+		OPTION_FLAG(0, "weak-ok", &weak_ok, "take it though the guard can't prove it"),
+		OPTION_FLAG(0, "hard", &hard, "deny others, who get ETXTBSY (a privilege)"),
 		OPTION_END,
 	};
 	_cleanup_(hold_done) struct hold h = { .run = RUN_INIT };
@@ -333,7 +335,9 @@ COMMAND_FN(cmd_hold)
 	request.wait_ms = wait_ms;
 	request.flags = (no_wait ? (unsigned int)MAPSEAL_NO_WAIT : 0) |
 			(pinnable ? (unsigned int)MAPSEAL_PINNABLE : 0) |
-			(unshare ? (unsigned int)MAPSEAL_UNSHARE : 0);
+			(unshare ? (unsigned int)MAPSEAL_UNSHARE : 0) |
+			(weak_ok ? (unsigned int)MAPSEAL_WEAK_OK : 0) |
+			(hard ? (unsigned int)MAPSEAL_HARD : 0);
 	h.m = m;
 	h.object = object.name;
 	h.mode = mode == MAPSEAL_READ ? "read" : "write";

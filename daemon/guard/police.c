@@ -208,6 +208,24 @@ static bool passes(struct guard *guard, const struct fan_event *event, const str
 	return passes;
 }
 
+/* Ours are in nobody's way, but what we open may be handed out: to the holder of a DIRECT seal. */
+static void allow_own(struct guard *guard, const struct fan_event *event, const struct stat *st,
+		      const struct operation *op)
+{
+	struct object *object;
+
+	pthread_mutex_lock(&guard->lock);
+	guard->stats.own++;
+	object = op->opens ? object_by_inode(guard, st->st_dev, st->st_ino) : NULL;
+	if (object) {
+		object->writers = true;
+		taint_let_go(&guard->threads, &object->taint, op, (uint64_t)st->st_size, NULL,
+			     event->tid, &(struct operation_call){ 0 });
+	}
+	pthread_mutex_unlock(&guard->lock);
+	answer(guard, event, 0);
+}
+
 /* false: its thread does not sleep yet. */
 static bool consider(struct police *police, const struct fan_event *event, const struct stat *st,
 		     bool last)
@@ -231,7 +249,7 @@ static bool consider(struct police *police, const struct fan_event *event, const
 	if (passes(guard, event, st, &op, in_call ? &call : NULL))
 		answer(guard, event, 0);
 	else if (is_own(guard, event->tid))
-		allow(guard, event, &guard->stats.own);
+		allow_own(guard, event, st, &op);
 	else
 		judge(guard, event, st, &op, &call);
 	return true;

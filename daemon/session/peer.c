@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -179,6 +180,28 @@ bool peer_in_group(const struct peer *peer, gid_t gid)
 		if (peer->groups[i] == gid)
 			return true;
 	return false;
+}
+
+static bool in_our_user_namespace(pid_t pid)
+{
+	struct stat ours, theirs;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	return stat("/proc/self/ns/user", &ours) == 0 && stat(path, &theirs) == 0 &&
+	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+bool peer_is_capable(const struct peer *peer, int capability)
+{
+	struct pollfd ended = { .fd = peer->pidfd, .events = POLLIN };
+	char status[4096], *line;
+
+	if (read_proc(peer->pid, "status", status, sizeof(status)) < 0 ||
+	    !in_our_user_namespace(peer->pid) || poll(&ended, 1, 0) != 0)
+		return false;
+	line = strstr(status, "\nCapEff:");
+	return line && strtoull(line + strlen("\nCapEff:"), NULL, 16) >> capability & 1;
 }
 
 uint64_t peer_process(pid_t pid)

@@ -25,6 +25,9 @@ void peer_deinit(struct peer *peer);
 
 bool peer_in_group(const struct peer *peer, gid_t gid);
 
+/* Whether the process has this capability (capabilities(7)), in effect and in our own user namespace. */
+bool peer_is_capable(const struct peer *peer, int capability);
+
 /* The same name for any process; 0: it is gone. */
 uint64_t peer_process(pid_t pid);
 

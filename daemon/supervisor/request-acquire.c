@@ -8,6 +8,7 @@
  */
 
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,7 +50,21 @@ static unsigned int core_flags(const struct proto_acquire *m, const struct targe
 	       (m->flags & PROTO_ACQUIRE_PINNABLE ? CORE_F_PINNABLE : 0) |
 	       (m->flags & PROTO_ACQUIRE_TRANSPARENT ? CORE_F_TRANSPARENT : 0) |
 	       (m->flags & PROTO_ACQUIRE_REVOKE_PARK ? CORE_F_REVOKE_PARK : 0) |
-	       (target->hard ? CORE_F_HARD : 0);
+	       (target->hard || m->flags & PROTO_ACQUIRE_HARD ? CORE_F_HARD : 0);
+}
+
+/* Who may make files immutable may deny others what a file is for; so may whoever the administrator
+ * gave an export that does so anyway. */
+static int check_hard(struct client *client, const struct proto_acquire *m,
+		      const struct target *target, struct refusal *refusal)
+{
+	if (!(m->flags & PROTO_ACQUIRE_HARD) || target->hard ||
+	    peer_is_capable(&client->session->peer, CAP_LINUX_IMMUTABLE))
+		return 0;
+	return refuse(refusal, PROTO_E_DENIED,
+		      "a hard seal denies others what they may do; it takes CAP_LINUX_IMMUTABLE, which "
+		      "pid %d does not have, or an export with on-conflict = deny",
+		      client->pid);
 }
 
 static int charge_one(struct quota_user *user, uid_t uid, enum quota_kind kind, uint64_t amount,
@@ -159,6 +174,8 @@ void request_acquire(struct supervisor *s, struct client *client, uint32_t seria
 	if (m->flags & PROTO_ACQUIRE_TRANSPARENT && !target.kernel_faults)
 		r = refuse(&refusal, PROTO_E_NEEDS_KERNEL_FAULTS,
 			   "transparent seals are for objects whose export grants this uid kernel-faults");
+	if (!r)
+		r = check_hard(client, m, &target, &refusal);
 	if (!r && wanted.direct)
 		r = direct_allowed(s, target.object, &refusal);
 	if (!r)

@@ -2,7 +2,8 @@
 
 /*
  * On an export with on-conflict = deny nobody is recalled: a break, and a conflicting acquire, get ETXTBSY
- * at once, told whose seal it is, and the holder hears nothing.
+ * at once, told whose seal it is, and the holder hears nothing. Elsewhere that is a privilege of who has
+ * CAP_LINUX_IMMUTABLE.
  */
 
 #include <errno.h>
@@ -33,8 +34,27 @@ static int holder(int channel, void *data)
 	return 0;
 }
 
+static int asks_for_it(int channel, void *data)
+{
+	struct mapseal *m = client(0);
+	struct mapseal_request hard = { .size = sizeof(hard), .object = "soft", .fd = -1,
+					.mode = MAPSEAL_READ, .flags = MAPSEAL_HARD };
+	struct mapseal_seal *seal;
+
+	(void)channel;
+	if (*(bool *)data) {
+		must(mapseal_acquire(m, &hard, &seal));
+		mapseal_seal_free(seal);
+	} else {
+		must_refuse(mapseal_acquire(m, &hard, &seal), EACCES);
+	}
+	mapseal_close(m);
+	return 0;
+}
+
 int main(void)
 {
+	bool privileged = true, not_so = false;
 	struct rig *rig = rig_new();
 	const char *path = rig_file(rig, "file", 65536, 1);
 	struct mapseal_break_request layout = {
@@ -50,7 +70,10 @@ int main(void)
 	char pid[32];
 	uint64_t id;
 
-	rig_start_file(rig, path, "on-conflict = deny\n");
+	rig_start(rig,
+		  "[export file]\npath = %s\nread = *\nwrite = *\non-conflict = deny\n"
+		  "[export soft]\npath = %s\nread = *\n",
+		  path, rig_file(rig, "soft", 65536, 2));
 	actor = actor_start(holder, NULL);
 	id = cue_wait_number(actor.channel);
 	m = client(MAPSEAL_THREAD);
@@ -65,6 +88,11 @@ int main(void)
 	cue(actor.channel, "end");
 	actor_join(&actor);
 	mapseal_close(m);
+
+	actor = actor_start(asks_for_it, &not_so);
+	actor_join(&actor);
+	actor = actor_start_as(0, 0, asks_for_it, &privileged);
+	actor_join(&actor);
 	rig_free(rig);
 	return 0;
 }
