@@ -23,7 +23,7 @@ daemon_libsupervisor_la_SOURCES = \
 	%D%/supervisor/quarantine.c \
 	%D%/supervisor/refuse.c \
 	%D%/supervisor/regrant.c \
-	%D%/supervisor/regrant.c \
+	%D%/supervisor/registrations.c \
 	%D%/supervisor/request-acquire.c \
 	%D%/supervisor/request-break.c \
 	%D%/supervisor/request-extents.c \
@@ -43,6 +43,7 @@ daemon_libsupervisor_la_LIBADD = \
 	%D%/config/libconfig.la \
 	%D%/direct/libdirect.la \
 	%D%/guard/libguard.la \
+	%D%/rdma/librdma.la \
 	%D%/pager/libpager.la \
 	%D%/loop/libloop.la \
 	%D%/core/libcore.la \

@@ -337,8 +337,9 @@ int rdma_ask(struct rdma *rdma, pid_t pid, uint64_t tag)
 	question->pid = pid;
 	question->tag = tag;
 	list_init(&question->link);
+	if (list_empty(&rdma->waiting))
+		kick(rdma);
 	list_append(&rdma->waiting, &question->link);
-	kick(rdma);
 	return 0;
 }
 

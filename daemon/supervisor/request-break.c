@@ -173,6 +173,7 @@ static void log_break(struct supervisor *s, const struct pending *pending,
 		 pending->client->comm, pending->client->uid,
 		 proto_text(PROTO_TEXT_WANT, pending->want),
 		 proto_text(PROTO_TEXT_OUTCOME, outcome(c->error)), ms, account);
+	registrations_look(s, c);
 }
 
 static void answer(struct supervisor *s, struct pending *pending, const struct core_command *c,

@@ -39,6 +39,7 @@
 
 struct config;
 struct mounts;
+struct rdma;
 
 struct supervisor {
 	const struct config *config;
@@ -47,12 +48,13 @@ struct supervisor {
 	struct pager *pager;
 	struct direct *direct;
 	struct guard *guard;
+	struct rdma *rdma;
 	struct quota *quota;
 	struct quota **export_quotas; /* one for each export */
 	struct mounts *mounts;
 	struct sessions *sessions;
 	struct listener *listener;
-	struct loop_poll pager_poll, direct_poll, guard_poll, signal_poll, pressure_poll;
+	struct loop_poll pager_poll, direct_poll, guard_poll, rdma_poll, signal_poll, pressure_poll;
 	int signal_fd, pressure_fd;
 
 	struct idmap clients;	/* by holder id */

@@ -343,6 +343,8 @@ int supervisor_new(const struct config *config, int guard_group, struct supervis
 	if (r == 0)
 		r = begin_guard(s, take_fd(&group));
 	if (r == 0)
+		r = registrations_begin(s);
+	if (r == 0)
 		r = begin_sessions(s);
 	if (r == 0)
 		r = begin_exports(s);
@@ -414,6 +416,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
 		loop_poll_stop(&s->guard_poll);
 	guard_free(s->guard); /* whoever is held goes on */
 	strangers_forget(s);
+	registrations_end(s);
 	while ((n = idmap_any(&s->jobs)))
 		job_forget(s, container_of(n, struct job, node));
 	loop_free(s->loop);

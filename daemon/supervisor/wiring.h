@@ -154,6 +154,12 @@ struct errand *errand_forget(struct supervisor *s, struct errand *errand);
 /* broken.c */
 void broken_look(struct supervisor *s, const struct errand *errand, const struct direct_event *event);
 
+/* registrations.c */
+int registrations_begin(struct supervisor *s);
+void registrations_end(struct supervisor *s);
+/* Asks for what the holders who were revoked still have; it is logged when it is known. */
+void registrations_look(struct supervisor *s, const struct core_command *command);
+
 /* jobs.c */
 struct job *job_find(const struct supervisor *s, uint64_t tag);
 int job_submit(struct supervisor *s, const struct job *context, struct pager_job *job);

@@ -5,7 +5,7 @@
 # of the file it still writes, and the account says that.
 . "$top_srcdir/tests/guest/rdma.sh"
 
-rig <<END
+rig 2>"$dir/log" <<END
 [defaults]
 deadline-ms = 1000
 hard-ms = 3000
@@ -36,6 +36,8 @@ mapsealctl --json break file -- truncate -s 256K "$file" 2>"$dir/account"
 cat "$dir/account"
 grep -q '"revoked"' "$dir/account" || fail "the seal was not revoked"
 grep -q '"unfenced"' "$dir/account" || fail "nobody has fenced it"
+grep -q "pid $server, still has 1 registration with RDMA devices, of 512 KiB" "$dir/log" ||
+	fail "the log does not name the registration"
 peer_writes 12288 fourth
 [ "$answer" = written ] || fail "the device was stopped by nobody"
 [ "$(in_file 12288 6)" = fourth ] || fail "what the device wrote is not in the file"

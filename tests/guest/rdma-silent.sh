@@ -4,7 +4,7 @@
 # acknowledges it; nothing of that reaches the file, then or later.
 . "$top_srcdir/tests/guest/rdma.sh"
 
-rig <<END
+rig 2>"$dir/log" <<END
 [defaults]
 deadline-ms = 300
 hard-ms = 1000
@@ -22,6 +22,7 @@ mapsealctl --json break file -- truncate -s 512K "$file" 2>"$dir/account"
 cat "$dir/account"
 grep -q '"revoked"' "$dir/account" || fail "the window was not revoked"
 grep -q '"fenced"' "$dir/account" || fail "the window was not fenced"
+grep -q "pid $server, still has 1 registration with RDMA devices, of 1 MiB" "$dir/log" || fail "the log does not name the registration"
 before=$(sha256sum <"$file")
 peer_writes 8192 late
 [ "$answer" = written ] || fail "the device should not have noticed"
