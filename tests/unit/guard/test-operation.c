@@ -382,7 +382,7 @@ START_TEST(odd_texts)
 {
 	static const char bytes[] = " \n\t-+x0123456789abcdefXrunig.,\x80\xff";
 
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 20000; i++) {
 		struct operation_call call = { .number = -7 };
 		enum operation_text result;
 		char text[512];
@@ -470,7 +470,7 @@ static void check_operation(const struct operation_event *event, const struct op
 
 START_TEST(any_operation)
 {
-	for (int i = 0; i < 300000; i++) {
+	for (int i = 0; i < 40000; i++) {
 		struct operation_call call = any_call();
 		struct operation_event event = {
 			.open = any() % 4 == 0,
