@@ -68,8 +68,11 @@ static bool has_open(pid_t pid, dev_t dev, ino_t ino, const char *name, unsigned
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir)) && ++*looked < LOOK_AT_MOST) {
 		int fd = atoi(entry->d_name);
+		struct operation_file file = { 0 };
 
-		if (entry->d_name[0] == '.' || !proc_file(pid, fd, ino).same)
+		if (entry->d_name[0] != '.')
+			file = proc_file(pid, fd, ino);
+		if (!file.same || file.flags & O_PATH)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
 		last_part(path, other);

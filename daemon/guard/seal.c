@@ -6,6 +6,8 @@
  * A seal that nothing disturbs is in the index from the moment that this was seen: under the lock,
  * so that whatever comes later is held for it. One that something may disturb waits outside of the
  * index, and the object is looked at until it can go in.
+ *
+ * The holder of a DIRECT seal to write is given a description that can: an access may be its own.
  */
 
 #include <errno.h>
@@ -64,6 +66,7 @@ static int add(struct guard *guard, const struct guard_seal *from)
 	seal->seal = *from;
 	idmap_insert(&guard->seals, &seal->node, from->id);
 	object->n_seals++;
+	object->writers |= from->kind == CORE_DIRECT && from->mode == CORE_WRITE;
 	guard->stats.seals++;
 	if (!taint_disturbs(&object->taint, from)) {
 		put_in_force(seal);

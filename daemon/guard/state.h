@@ -46,7 +46,7 @@ struct object {
 	enum guard_writable_opens opens;
 	enum lease lease;			 /* held now, at level LEASE */
 	bool outsiders;				 /* somebody had it open when it was armed */
-	bool writers;				 /* a stranger may have it open for writing */
+	bool writers;				 /* somebody may have it open for writing */
 	bool broken_by_reader, broken_by_writer; /* level LEASE: breaks that wait for an answer */
 	bool hears_ends;			 /* level FANOTIFY: fan_mark_ends() */
 
