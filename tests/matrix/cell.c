@@ -40,7 +40,7 @@ int places(int fd, uint64_t ret[PAGES])
 				 FIEMAP_EXTENT_ENCODED | FIEMAP_EXTENT_DATA_INLINE |
 				 FIEMAP_EXTENT_UNWRITTEN | FIEMAP_EXTENT_SHARED;
 	_Alignas(struct fiemap) char
-	    room[sizeof(struct fiemap) + 2 * PAGES * sizeof(struct fiemap_extent)] = {0};
+		room[sizeof(struct fiemap) + 2 * PAGES * sizeof(struct fiemap_extent)] = { 0 };
 	struct fiemap *map = (struct fiemap *)room;
 
 	map->fm_length = FILE_SIZE;
@@ -80,7 +80,7 @@ static void write_file(const char *path, const unsigned char *bytes, bool hole)
 
 static void write_swap_header(unsigned char *bytes)
 {
-	const uint32_t words[] = {1 /* version */, PAGES - 1 /* the last page */, 0};
+	const uint32_t words[] = { 1 /* version */, PAGES - 1 /* the last page */, 0 };
 
 	memset(bytes, 0, MATRIX_PAGE);
 	memcpy(bytes + 1024, words, sizeof(words));
@@ -137,14 +137,14 @@ static void expect_written(struct stage *stage)
 struct doing stage_doing(struct stage *stage)
 {
 	return (struct doing){
-	    .directory = stage->directory,
-	    .path = stage->path,
-	    .other = stage->other,
-	    .spare = stage->spare,
-	    .fd = -1,
-	    .seen = &stage->seen,
-	    .a = stage->operation->a,
-	    .b = stage->operation->b,
+		.directory = stage->directory,
+		.path = stage->path,
+		.other = stage->other,
+		.spare = stage->spare,
+		.fd = -1,
+		.seen = &stage->seen,
+		.a = stage->operation->a,
+		.b = stage->operation->b,
 	};
 }
 
@@ -170,7 +170,7 @@ static int stranger_main(int channel, void *data)
 
 static bool answers(const struct actor *actor, const char *word)
 {
-	struct pollfd pollfd = {.fd = actor->channel, .events = POLLIN};
+	struct pollfd pollfd = { .fd = actor->channel, .events = POLLIN };
 
 	if (poll(&pollfd, 1, LIMIT_MS) != 1)
 		return false;
@@ -233,9 +233,10 @@ static bool places_same(int fd, const struct stage *stage)
 		      (stage->end - stage->start) / MATRIX_PAGE * sizeof(now[0])) == 0;
 }
 
+/* EINVAL: btrfs defragments no file that somebody listens to. */
 static bool is_denial(int result)
 {
-	return result == -ETXTBSY || result == -EBUSY || result == -EAGAIN;
+	return result == -EINVAL || result == -ETXTBSY || result == -EBUSY || result == -EAGAIN;
 }
 
 static enum verdict because(struct cell_result *ret, const char *why, enum verdict verdict)
@@ -251,27 +252,36 @@ static enum verdict not_caught(const struct stage *stage, struct cell_result *re
 	return because(ret, why, stage->weak ? VERDICT_WEAK : VERDICT_MISSED);
 }
 
+/* It is not held any more. What its holder wrote has to be in the file, whoever came after it. */
+static enum verdict judge_ended(const struct stage *stage, int fd, struct cell_result *ret)
+{
+	if (stage->late)
+		return not_caught(stage, ret, "it had begun when the seal was recalled");
+	if (stage->seal == SEAL_WRITE && !(stage->operation->flags & OVERWRITES) &&
+	    !file_same(fd, stage, stage->start, stage->start + MATRIX_PAGE))
+		return because(ret, "what the holder wrote is lost", VERDICT_MISSED);
+	/* then what denies it, if anything, is the kernel, for a description that the supervisor
+	 * still has */
+	if (stage->recalled)
+		return VERDICT_HELD;
+	return is_denial(stage->result) ? VERDICT_DENIED : VERDICT_TAKEN;
+}
+
 static enum verdict judge(const struct stage *stage, int fd, struct cell_result *ret)
 {
-	bool wrote = stage->seal == SEAL_WRITE &&
-		     file_same(fd, stage, stage->start, stage->start + MATRIX_PAGE);
-	bool direct = stage->seal == SEAL_DIRECT;
-
 	if (saw_stale(stage))
 		return not_caught(stage, ret, "it read what the holder had replaced");
-	if (stage->recalls) {
-		if (stage->late)
-			return not_caught(stage, ret, "it had begun when the seal was recalled");
-		if (stage->seal == SEAL_WRITE && !(stage->operation->flags & OVERWRITES) && !wrote)
-			return because(ret, "what the holder wrote is lost", VERDICT_MISSED);
-		return is_denial(stage->result) ? VERDICT_DENIED : VERDICT_HELD;
+	if (stage->recalled || !stage->held)
+		return judge_ended(stage, fd, ret);
+	if (stage->seal == SEAL_DIRECT) {
+		if (!places_same(fd, stage))
+			return not_caught(stage, ret, "blocks moved");
+	} else {
+		if (!stage->kept)
+			return not_caught(stage, ret, "the window changed");
+		if (!file_same(fd, stage, stage->start, stage->end))
+			return not_caught(stage, ret, "the file changed");
 	}
-	if (!stage->held)
-		return because(ret, "the seal is gone, and nobody was asked", VERDICT_STRANGE);
-	if (direct ? !places_same(fd, stage) : !stage->kept)
-		return not_caught(stage, ret, direct ? "blocks moved" : "the window changed");
-	if (!direct && !file_same(fd, stage, stage->start, stage->end))
-		return not_caught(stage, ret, "the file changed");
 	if (is_denial(stage->result))
 		return VERDICT_DENIED;
 	return stage->seal == SEAL_WRITE && stage->seen.n ? VERDICT_FLUSHED : VERDICT_PASSED;
@@ -341,7 +351,7 @@ void cell_perform(const struct cell_place *place, const struct operation *operat
 	bool foreign = !is_by_holder(view);
 	int path_fd;
 
-	*ret = (struct cell_result){.verdict = VERDICT_STRANGE};
+	*ret = (struct cell_result){ .verdict = VERDICT_STRANGE };
 	reset(stage, operation, seal, view);
 	make_files(place, stage);
 	path_fd = open(stage->path, O_PATH | O_CLOEXEC);

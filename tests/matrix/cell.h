@@ -33,6 +33,7 @@ enum verdict {
 	VERDICT_NONE = '.',	   /* there is no such cell */
 	VERDICT_UNSUPPORTED = '-', /* the operation fails without any seal */
 	VERDICT_HELD = 'h',	   /* until the holder had given the seal back; then it went on */
+	VERDICT_TAKEN = 't',	   /* until the seal was taken, for its holder is who is held */
 	VERDICT_DENIED = 'd',
 	VERDICT_FLUSHED = 'f',	/* until what the holder had written was in the file */
 	VERDICT_PASSED = 'p',	/* and what was promised is still so */
@@ -67,13 +68,12 @@ struct stage {
 	enum mapseal_guard guard;
 	uint64_t promised[PAGES]; /* where the blocks of a DIRECT seal are */
 
-	/* ... when it was asked for it */
-	atomic_uint recalls;
-	atomic_bool late; /* the promise was broken by then */
-
-	/* ... afterwards */
-	bool held, kept; /* the window shows what it did */
-	bool reported;	 /* it was told that the promise was broken */
+	/* ... after the operation */
+	bool recalled; /* it was asked for it */
+	bool late;     /* ... when the promise was broken already */
+	bool held;
+	bool kept;     /* ... and the window shows what it did */
+	bool reported; /* it was told that the promise was broken */
 };
 
 struct cell_result {

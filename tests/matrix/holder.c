@@ -22,7 +22,7 @@
 
 static struct stage *stage;
 static struct mapseal_seal *held;
-static atomic_bool broken;
+static atomic_bool recalled, late, broken;
 
 /* ---- looking ----------------------------------------------------------------------------- */
 
@@ -71,8 +71,8 @@ static enum mapseal_verdict on_recall(struct mapseal_recall *recall, void *data)
 	(void)data;
 	recall->whole = true;
 	if (!promise_kept())
-		atomic_store(&stage->late, true);
-	atomic_fetch_add(&stage->recalls, 1);
+		atomic_store(&late, true);
+	atomic_store(&recalled, true);
 	return MAPSEAL_RETURN;
 }
 
@@ -91,34 +91,31 @@ static int add_promised(const struct mapseal_extent *extent, void *data)
 	return 0;
 }
 
+struct info {
+	bool weak;
+	uint32_t seq;
+};
+
 static int look_at_info(const struct mapseal_seal_info *info, void *data)
 {
-	*(bool *)data = info->weak;
+	*(struct info *)data = (struct info){ info->weak, info->seq };
 	return 0;
 }
 
 /* ---- the seal ---------------------------------------------------------------------------- */
 
-/* A descriptor that proves the right is also what the seal is asked for by; one that can only
- * append proves none to write anywhere. */
-static bool by_descriptor(const struct doing *doing)
-{
-	return doing->fd >= 0 && !(stage->operation->flags & APPENDS) &&
-	       (stage->seal == SEAL_READ || stage->operation->flags & WRITES);
-}
-
-static int acquire(struct mapseal *m, const struct doing *doing)
+static int acquire(struct mapseal *m)
 {
 	struct mapseal_request request = {
-	    .size = sizeof(request),
-	    .object = by_descriptor(doing) ? NULL : stage->object,
-	    .fd = by_descriptor(doing) ? doing->fd : -1,
-	    .offset = stage->start,
-	    .length = stage->end - stage->start,
-	    .mode = stage->seal == SEAL_READ ? MAPSEAL_READ : MAPSEAL_WRITE,
-	    .kind = stage->seal == SEAL_DIRECT ? MAPSEAL_DIRECT : MAPSEAL_WINDOW,
-	    .flags = MAPSEAL_WEAK_OK,
-	    .on_recall = on_recall,
+		.size = sizeof(request),
+		.object = stage->object,
+		.fd = -1,
+		.offset = stage->start,
+		.length = stage->end - stage->start,
+		.mode = stage->seal == SEAL_READ ? MAPSEAL_READ : MAPSEAL_WRITE,
+		.kind = stage->seal == SEAL_DIRECT ? MAPSEAL_DIRECT : MAPSEAL_WINDOW,
+		.flags = MAPSEAL_WEAK_OK,
+		.on_recall = on_recall,
 	};
 	int r = mapseal_acquire(m, &request, &held);
 
@@ -134,8 +131,10 @@ static int acquire(struct mapseal *m, const struct doing *doing)
 static void use(struct mapseal *m)
 {
 	volatile unsigned char *window = mapseal_address(held);
+	struct info info = { 0 };
 
-	must(mapseal_list_seals(m, mapseal_id(held), look_at_info, &stage->weak));
+	must(mapseal_list_seals(m, mapseal_id(held), look_at_info, &info));
+	stage->weak = info.weak;
 	must(mapseal_enter(held));
 	if (stage->seal != SEAL_READ)
 		for (size_t i = 0; i < MATRIX_PAGE; i++)
@@ -147,34 +146,37 @@ static void use(struct mapseal *m)
 		must(mapseal_extents(m, mapseal_id(held), add_promised, NULL));
 }
 
-/* After the operation. What a WRITE window has is written out, so that what a reader then finds is
- * what the operation left of it. */
+/* After the operation. The supervisor's answer comes after all that it had to say before, so a seal
+ * that was taken and granted again is known to have another number. What a WRITE window has is
+ * written out, so that what a reader then finds is what the operation left of it. */
 static void look(struct mapseal *m)
 {
-	struct mapseal_verified verified = {0};
-	bool weak = false;
+	struct mapseal_verified verified = { 0 };
+	struct info info = { 0 };
+	bool there = mapseal_list_seals(m, mapseal_id(held), look_at_info, &info) == 0;
 
-	if (mapseal_seal_state(held) != MAPSEAL_HELD || mapseal_enter(held) < 0)
+	stage->recalled = atomic_load(&recalled);
+	stage->late = atomic_load(&late);
+	stage->held = there && info.seq == 1 && mapseal_seal_state(held) == MAPSEAL_HELD &&
+		      mapseal_enter(held) == 0;
+	if (!stage->held)
 		return;
-	stage->held = true;
 	stage->kept = promise_kept();
 	mapseal_exit(held);
 	if (stage->seal == SEAL_WRITE)
 		mapseal_flush(held, stage->start, stage->end - stage->start);
 	if (stage->seal == SEAL_DIRECT)
 		mapseal_verify(m, mapseal_id(held), NULL, NULL, &verified);
-	if (mapseal_list_seals(m, mapseal_id(held), look_at_info, &weak) < 0)
-		weak = false;
 	stage->reported =
-	    verified.differences > 0 || atomic_load(&broken) || (weak && !stage->weak);
+		verified.differences > 0 || atomic_load(&broken) || (info.weak && !stage->weak);
 }
 
 int holder_main(int channel, void *data)
 {
 	struct mapseal_options options = {
-	    .size = sizeof(options),
-	    .flags = MAPSEAL_THREAD,
-	    .on_event = on_event,
+		.size = sizeof(options),
+		.flags = MAPSEAL_THREAD,
+		.on_event = on_event,
 	};
 	struct doing doing;
 	struct mapseal *m;
@@ -186,7 +188,7 @@ int holder_main(int channel, void *data)
 	must(mapseal_connect(&options, &m));
 	if (stage->view == HOLDER_BEFORE)
 		expect_eq(operation_open(stage->operation, &doing), 0);
-	stage->acquired = acquire(m, &doing);
+	stage->acquired = acquire(m);
 	if (stage->acquired == 0)
 		use(m);
 	cue(channel, "acquired");

@@ -34,11 +34,11 @@ static const struct {
 	const char *guard, *policy;
 	enum mapseal_guard level;
 } configurations[SETTINGS] = {
-    [SETTING_STRICT] = {"fanotify", "strict = yes\nwritable-opens = hold\n",
-			MAPSEAL_GUARD_FANOTIFY},
-    [SETTING_WATCH] = {"fanotify", "writable-opens = watch\n", MAPSEAL_GUARD_FANOTIFY},
-    [SETTING_LEASE] = {"lease", "", MAPSEAL_GUARD_LEASE},
-    [SETTING_COOPERATIVE] = {"cooperative", "", MAPSEAL_GUARD_COOPERATIVE},
+	[SETTING_STRICT] = { "fanotify", "strict = yes\nwritable-opens = hold\n",
+			     MAPSEAL_GUARD_FANOTIFY },
+	[SETTING_WATCH] = { "fanotify", "writable-opens = watch\n", MAPSEAL_GUARD_FANOTIFY },
+	[SETTING_LEASE] = { "lease", "", MAPSEAL_GUARD_LEASE },
+	[SETTING_COOPERATIVE] = { "cooperative", "", MAPSEAL_GUARD_COOPERATIVE },
 };
 
 struct job {
@@ -79,7 +79,7 @@ static void list_jobs(enum disk disk, enum setting setting, const bool *supporte
 	for (size_t seal = 0; seal < SEALS; seal++)
 		for (size_t o = 0; o < n_operations; o++)
 			for (size_t view = 0; view < VIEWS; view++) {
-				struct job job = {(enum seal)seal, (enum view)view, o};
+				struct job job = { (enum seal)seal, (enum view)view, o };
 				struct cell_result *cell = cell_of(disk, setting, &job);
 
 				cell->verdict = VERDICT_NONE;
@@ -114,10 +114,10 @@ static void run_lanes(const char *directory, enum disk disk, enum setting settin
 	for (int lane = 0; lane < LANES; lane++) {
 		char name[16];
 		struct cell_place place = {
-		    .directory = directory,
-		    .export = "matrix",
-		    .name = name,
-		    .guard = configurations[setting].level,
+			.directory = directory,
+			.export = "matrix",
+			.name = name,
+			.guard = configurations[setting].level,
 		};
 
 		if (fork() != 0)
@@ -132,7 +132,7 @@ static void run_lanes(const char *directory, enum disk disk, enum setting settin
 
 static void find_supported(const char *directory, bool supported[OPERATIONS_MAX])
 {
-	struct cell_place place = {.directory = directory, .export = "matrix", .name = "bare"};
+	struct cell_place place = { .directory = directory, .export = "matrix", .name = "bare" };
 	struct stage *stage = share(sizeof(*stage));
 	char why[160];
 
@@ -192,9 +192,12 @@ static void fill(enum disk disk)
 static void read_options(int argc, char **argv, bool *ret_write)
 {
 	static const struct option options[] = {
-	    {"write", no_argument, NULL, 'w'},		 {"disk", required_argument, NULL, 'd'},
-	    {"setting", required_argument, NULL, 's'},	 {"seal", required_argument, NULL, 'k'},
-	    {"operation", required_argument, NULL, 'o'}, {0},
+		{ "write", no_argument, NULL, 'w' },
+		{ "disk", required_argument, NULL, 'd' },
+		{ "setting", required_argument, NULL, 's' },
+		{ "seal", required_argument, NULL, 'k' },
+		{ "operation", required_argument, NULL, 'o' },
+		{ 0 },
 	};
 	int c;
 
@@ -249,7 +252,7 @@ static void compare(const struct table *expected, struct table_counts *counts)
 
 int main(int argc, char **argv)
 {
-	struct table_counts counts = {0, 0};
+	struct table_counts counts = { 0, 0 };
 	struct table *expected = calloc(1, sizeof(*expected));
 	bool write_it = false;
 

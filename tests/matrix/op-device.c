@@ -29,7 +29,7 @@
 int op_swap(const struct doing *doing)
 {
 	char *pages =
-	    mmap(NULL, SWAPPED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mmap(NULL, SWAPPED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int turn = open(doing->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
@@ -52,9 +52,9 @@ int op_swap(const struct doing *doing)
 static int attach(int file)
 {
 	struct loop_config config = {
-	    .fd = (uint32_t)file,
-	    .block_size = MATRIX_PAGE,
-	    .info.lo_flags = LO_FLAGS_AUTOCLEAR,
+		.fd = (uint32_t)file,
+		.block_size = MATRIX_PAGE,
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
 	};
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	int device, r;
@@ -94,7 +94,8 @@ int op_loop(const struct doing *doing)
 int op_raw(const struct doing *doing)
 {
 	_Alignas(struct fiemap) char room[sizeof(struct fiemap) + sizeof(struct fiemap_extent)] = {
-	    0};
+		0
+	};
 	struct fiemap *map = (struct fiemap *)room;
 	struct statfs fs;
 	struct stat st;

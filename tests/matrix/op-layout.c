@@ -72,10 +72,10 @@ int op_clone_range(const struct doing *doing)
 	struct two two;
 	int r = two_files(doing, doing->a, &two);
 	struct file_clone_range range = {
-	    .src_fd = two.source,
-	    .src_offset = doing->a ? 0 : SEAL_START,
-	    .src_length = FEW_PAGES,
-	    .dest_offset = doing->a ? INSIDE : 0,
+		.src_fd = two.source,
+		.src_offset = doing->a ? 0 : SEAL_START,
+		.src_length = FEW_PAGES,
+		.dest_offset = doing->a ? INSIDE : 0,
 	};
 
 	if (r == 0)
@@ -86,8 +86,8 @@ int op_clone_range(const struct doing *doing)
 
 int op_dedupe(const struct doing *doing)
 {
-	_Alignas(struct file_dedupe_range) char
-	    room[sizeof(struct file_dedupe_range) + sizeof(struct file_dedupe_range_info)] = {0};
+	_Alignas(struct file_dedupe_range) char room[sizeof(struct file_dedupe_range) +
+						     sizeof(struct file_dedupe_range_info)] = { 0 };
 	struct file_dedupe_range *range = (struct file_dedupe_range *)room;
 	struct two two;
 	int r = two_files(doing, doing->a, &two);
@@ -131,7 +131,7 @@ int op_ext4_move(const struct doing *doing)
 {
 	struct two two;
 	int r = two_files(doing, true, &two);
-	struct ext4_move_extent move = {.donor_fd = (uint32_t)two.other};
+	struct ext4_move_extent move = { .donor_fd = (uint32_t)two.other };
 	struct statfs fs;
 
 	if (r < 0)
@@ -170,7 +170,7 @@ struct xfs_swapext {
 
 int op_xfs_swap(const struct doing *doing)
 {
-	struct xfs_swapext swap = {.target = doing->fd, .length = FILE_SIZE};
+	struct xfs_swapext swap = { .target = doing->fd, .length = FILE_SIZE };
 	struct stat st;
 	struct two two;
 	int r = two_files(doing, true, &two);
@@ -180,8 +180,8 @@ int op_xfs_swap(const struct doing *doing)
 		return r;
 	r = negative(fstat(doing->fd, &st));
 	swap.other = two.other;
-	swap.stat.mtime = (struct xfs_time){st.st_mtim.tv_sec, (int32_t)st.st_mtim.tv_nsec};
-	swap.stat.ctime = (struct xfs_time){st.st_ctim.tv_sec, (int32_t)st.st_ctim.tv_nsec};
+	swap.stat.mtime = (struct xfs_time){ st.st_mtim.tv_sec, (int32_t)st.st_mtim.tv_nsec };
+	swap.stat.ctime = (struct xfs_time){ st.st_ctim.tv_sec, (int32_t)st.st_ctim.tv_nsec };
 	if (r == 0)
 		r = negative(ioctl(doing->fd, XFS_IOC_SWAPEXT, &swap));
 	close(two.other);
@@ -200,10 +200,10 @@ int op_xfs_exchange(const struct doing *doing)
 	struct two two;
 	int r = two_files(doing, true, &two);
 	struct xfs_exchange_range range = {
-	    .fd = two.other,
-	    .offset1 = INSIDE,
-	    .offset2 = INSIDE,
-	    .length = FEW_PAGES,
+		.fd = two.other,
+		.offset1 = INSIDE,
+		.offset2 = INSIDE,
+		.length = FEW_PAGES,
 	};
 
 	if (r < 0)

@@ -29,7 +29,7 @@ int op_open(const struct doing *doing)
 
 int op_openat2(const struct doing *doing)
 {
-	struct open_how how = {.flags = doing->a | O_CLOEXEC};
+	struct open_how how = { .flags = doing->a | O_CLOEXEC };
 
 	return opened(syscall(SYS_openat2, AT_FDCWD, doing->path, &how, sizeof(how)));
 }

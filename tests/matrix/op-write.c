@@ -78,8 +78,8 @@ int op_pwrite(const struct doing *doing)
 int op_pwritev2(const struct doing *doing)
 {
 	struct iovec half[2] = {
-	    {strange_page, MATRIX_PAGE / 2},
-	    {strange_page, MATRIX_PAGE / 2},
+		{ strange_page, MATRIX_PAGE / 2 },
+		{ strange_page, MATRIX_PAGE / 2 },
 	};
 
 	return whole(pwritev2(doing->fd, half, 2, (off_t)doing->a, (int)doing->b), MATRIX_PAGE);
@@ -88,14 +88,14 @@ int op_pwritev2(const struct doing *doing)
 int op_aio(const struct doing *doing)
 {
 	struct iocb iocb = {
-	    .aio_lio_opcode = IOCB_CMD_PWRITE,
-	    .aio_fildes = (uint32_t)doing->fd,
-	    .aio_buf = (uintptr_t)strange_page,
-	    .aio_nbytes = MATRIX_PAGE,
-	    .aio_offset = (int64_t)doing->a,
+		.aio_lio_opcode = IOCB_CMD_PWRITE,
+		.aio_fildes = (uint32_t)doing->fd,
+		.aio_buf = (uintptr_t)strange_page,
+		.aio_nbytes = MATRIX_PAGE,
+		.aio_offset = (int64_t)doing->a,
 	};
-	struct iocb *iocbs[] = {&iocb};
-	struct io_event event = {.res = -EIO};
+	struct iocb *iocbs[] = { &iocb };
+	struct io_event event = { .res = -EIO };
 	aio_context_t context = 0;
 	int r;
 
@@ -127,7 +127,7 @@ int op_sendfile_into(const struct doing *doing)
 
 static int out_of_a_pipe(const struct doing *doing, uint64_t at, bool by_page)
 {
-	struct iovec iov = {strange_page, MATRIX_PAGE};
+	struct iovec iov = { strange_page, MATRIX_PAGE };
 	loff_t to = (loff_t)at;
 	int ends[2], r;
 

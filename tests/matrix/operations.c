@@ -21,14 +21,14 @@
 #include "tests/matrix/functions.h"
 
 const struct operation operations[] = {
-#define OPERATION(name, flags, fn, a, b) {name, flags, fn, a, b},
+#define OPERATION(name, flags, fn, a, b) { name, flags, fn, a, b },
 #include "tests/matrix/operations.def"
 #undef OPERATION
 };
 
 const size_t n_operations = sizeof(operations) / sizeof(operations[0]);
 
-unsigned char strange_page[4096] __attribute__((aligned(4096))) = {[0 ... 4095] = 's'};
+unsigned char strange_page[4096] __attribute__((aligned(4096))) = { [0 ... 4095] = 's' };
 
 int operation_open(const struct operation *operation, struct doing *doing)
 {

@@ -16,15 +16,15 @@
 
 #define NAME_WIDTH 30
 
-const char *const disk_names[DISKS] = {"ext4", "xfs", "btrfs", "tmpfs"};
-const char *const setting_names[SETTINGS] = {"strict", "watch", "lease", "cooperative"};
-const char *const seal_names[SEALS] = {"WINDOW READ", "WINDOW WRITE", "DIRECT WRITE"};
+const char *const disk_names[DISKS] = { "ext4", "xfs", "btrfs", "tmpfs" };
+const char *const setting_names[SETTINGS] = { "strict", "watch", "lease", "cooperative" };
+const char *const seal_names[SEALS] = { "WINDOW READ", "WINDOW WRITE", "DIRECT WRITE" };
 const char *const view_names[VIEWS] = {
-    "a stranger",
-    "a stranger that had it open before",
-    "the holder",
-    "the holder that had it open before",
-    "the holder, by its seal's descriptor",
+	"a stranger",
+	"a stranger that had it open before",
+	"the holder",
+	"the holder that had it open before",
+	"the holder, by its seal's descriptor",
 };
 
 bool table_has_seal(enum disk disk, enum seal seal)
@@ -120,7 +120,7 @@ static bool read_row(struct table *table, size_t disk, size_t seal, const char *
 	for (size_t setting = 0; setting < SETTINGS; setting++)
 		for (size_t view = 0; view < views((enum seal)seal); view++)
 			table->cells[disk][seal][setting][view][o].verdict =
-			    (enum verdict)line[NAME_WIDTH + setting * 8 + 2 + view];
+				(enum verdict)line[NAME_WIDTH + setting * 8 + 2 + view];
 	return true;
 }
 
