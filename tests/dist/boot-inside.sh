@@ -7,12 +7,19 @@ fail() { printf 'failed: %s\n' "$*"; journalctl -u mapseald --no-pager -o cat ||
 as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 state() { systemctl show -p "$1" --value mapseald.service; }
 
-# Runs mapsealctl hold as the user in the background, until it holds: holding OBJECT MODE
+# Runs mapsealctl hold as the user in the background, until it holds: holding OBJECT MODE [OPTION...]
 holding() {
 	: >/run/held
-	setpriv --reuid 65534 --regid 65534 --clear-groups mapsealctl hold "$1" --mode "$2" >/run/held 2>&1 &
+	setpriv --reuid 65534 --regid 65534 --clear-groups mapsealctl hold "$1" --mode "${@:2}" >/run/held 2>&1 &
 	holder=$!
 	until grep -q ^held /run/held; do kill -0 "$holder" || fail "hold: $(cat /run/held)"; done
+}
+
+# What was needed once is gone: CAP_SYS_ADMIN is bit 21. Standard input is a /proc/PID/status.
+without_sys_admin() {
+	local capabilities
+	capabilities=$(sed -n 's/^CapPrm:[[:space:]]*//p')
+	[ $((0x$capabilities >> 21 & 1)) = 0 ] || fail "$1: CAP_SYS_ADMIN was kept: $capabilities"
 }
 
 # the socket is there at boot, the service when somebody connects
@@ -32,6 +39,14 @@ chmod 0600 /tmp/own
 mount -t tmpfs late /mnt
 head -c 100000 /dev/zero >/mnt/late
 [ "$(as_user mapsealctl cat /mnt/late | wc -c)" = 100000 ] || fail "no file on a late mount"
+# ... and held by a lease, for which a file of somebody else takes CAP_LEASE
+head -c 8192 /dev/zero >/mnt/theirs
+chown 65534 /mnt/theirs
+holding late read
+mapsealctl list | grep -q lease || fail "no guard by a lease: $(mapsealctl list)"
+: >/mnt/theirs || fail "not to be opened under a lease"
+wait "$holder"
+grep -q ^returned /run/held || fail "nobody was asked for what a lease guards: $(cat /run/held)"
 as_user mapsealctl quarantine list >/dev/null
 umount /mnt || fail "the supervisor keeps a mount busy"
 echo "read: an export, below a directory, by descriptor, on a late mount"
@@ -57,6 +72,55 @@ grep -q revoked /run/account || fail "no account: $(cat /run/account)"
 kill -CONT "$holder"
 wait "$holder" || true
 echo "recalled, and revoked"
+
+# programs that have never heard of it
+case $(stat -f -c %T /srv/private) in
+ext2/ext3 | xfs | btrfs)
+	guard=lease
+	mapsealctl doctor | grep -q '^fanotify-pre-content  *yes' && guard=fanotify
+	;;
+*) guard=none ;;
+esac
+if [ "$guard" != none ]; then
+	holding db write
+	mapsealctl list | grep -q "$guard" || fail "no guard by $guard: $(mapsealctl list)"
+	truncate -s 4096 /srv/private/db || fail "truncate: denied"
+	wait "$holder"
+	grep -q ^returned /run/held || fail "truncate was not held: $(cat /run/held)"
+	[ "$(stat -c %s /srv/private/db)" = 4096 ] || fail "truncate was not let go"
+	exec 3>>/srv/private/strict
+	as_user mapsealctl hold strict 2>/run/refused 3>&- && fail "a strict seal beside an outsider"
+	grep -qw "pid $$" /run/refused || fail "it is not named: $(cat /run/refused)"
+	exec 3>&-
+	holding strict read
+	mapsealctl break strict >/dev/null || fail "a strict seal can't be recalled"
+	wait "$holder"
+fi
+if [ "$guard" = fanotify ]; then
+	journalctl -u mapseald --no-pager -o cat | grep -q 'truncate by pid [0-9]* (truncate, uid 0)' || fail "truncate is not named"
+fi
+echo "held: an open by lease, truncate by $guard"
+
+case $(stat -f -c %T /srv/private) in
+ext2/ext3 | xfs)
+	holding blocks write --kind direct
+	id=$(sed -n 's/^held seal \([0-9]*\):.*/\1/p' /run/held)
+	[ "$(mapsealctl extents "$id" | wc -l)" -ge 2 ] || fail "no extents"
+	mapsealctl verify "$id" >/dev/null || fail "the promise is broken"
+	kill -STOP "$holder"
+	fallocate --punch-hole --offset 0 --length 4096 /srv/private/blocks
+	kill -CONT "$holder"
+	wait "$holder" || true
+	grep -q '^0 [0-9]* 65536$' /run/fenced || fail "the fence helper was not told: $(cat /run/fenced)"
+	without_sys_admin "fence helper" </run/fenced
+	echo "DIRECT: extents, verified, revoked and fenced"
+	;;
+esac
+
+without_sys_admin supervisor <"/proc/$first/status"
+# memory pressure of the service itself is heard of
+pressure=/sys/fs/cgroup/system.slice/mapseald.service/memory.pressure
+[ ! -e "$pressure" ] || readlink "/proc/$first/fd/"* | grep -qx "$pressure" || fail "$pressure is not watched"
 
 # the watchdog is fed: three times
 last=$(state WatchdogTimestampMonotonic)

@@ -83,7 +83,11 @@ pc=$(find "$root" -name mapseal.pc)
 
 mkdir -m 0700 "$root/srv/private"
 head -c 1048577 /dev/urandom >"$root/srv/private/db"
-head -c 65536 /dev/zero >"$root/srv/private/kernel"
+for file in kernel strict blocks; do
+	head -c 65536 /dev/zero >"$root/srv/private/$file"
+done
+printf '#!/bin/sh\n{ cat; grep ^CapPrm: /proc/self/status; } >/run/fenced\n' >"$root/fence"
+chmod 0755 "$root/fence"
 cat >"$config" <<'END'
 [export db]
 path = /srv/private/db
@@ -94,6 +98,20 @@ path = /srv/private/kernel
 read = *
 write = *
 kernel-faults = *
+[export strict]
+path = /srv/private/strict
+read = *
+write = *
+strict = yes
+[export blocks]
+path = /srv/private/blocks
+read = *
+write = *
+fence-helper = /fence
+[export late]
+path = /mnt/theirs
+read = *
+write = *
 [export directory]
 directory = /srv/private
 read = *
