@@ -50,8 +50,10 @@ disks() {
 	for fs in "$@"; do
 		truncate -s 400M "$dir/$fs.image"
 		mkdir "$dir/$fs"
-		"mkfs.$fs" -q "$dir/$fs.image" >/dev/null && mount -o loop "$dir/$fs.image" "$dir/$fs" ||
-			{ echo "cannot mount $fs on loop here"; exit 77; }
+		if ! "mkfs.$fs" -q "$dir/$fs.image" >/dev/null || ! mount -o loop "$dir/$fs.image" "$dir/$fs"; then
+			echo "cannot mount $fs on loop here"
+			exit 77
+		fi
 		mounted+=("$dir/$fs")
 		chown "$program_uid" "$dir/$fs"
 	done
