@@ -101,6 +101,7 @@ static void on_granted(const struct proto_message *reply, void *data)
 	seal->length = granted->length;
 	seal->object_size = granted->size;
 	seal->guard = (enum mapseal_guard)granted->guard;
+	seal->weak = granted->flags & PROTO_GRANT_WEAK;
 	seal->transparent = granted->flags & PROTO_GRANT_TRANSPARENT;
 	list_append(&seal->m->seals, &seal->link);
 	piece_link(take_ptr(granting->piece), seal, granted->seal, granted->seq, granted->offset,

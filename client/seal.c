@@ -138,6 +138,11 @@ enum mapseal_guard mapseal_seal_guard(const struct mapseal_seal *seal)
 	return seal->guard;
 }
 
+bool mapseal_seal_is_weak(const struct mapseal_seal *seal)
+{
+	return seal->weak;
+}
+
 uint64_t mapseal_object_size(const struct mapseal_seal *seal)
 {
 	uint64_t size;

@@ -58,6 +58,7 @@ struct mapseal_seal {
 	uint32_t last_seq;
 	enum mapseal_mode mode;
 	enum mapseal_guard guard;
+	bool weak;
 	mapseal_recall_fn on_recall;
 	void *data;
 	bool transparent;

@@ -312,6 +312,9 @@ enum mapseal_state {
 enum mapseal_state mapseal_seal_state(const struct mapseal_seal *seal);
 enum mapseal_guard { MAPSEAL_GUARD_COOPERATIVE, MAPSEAL_GUARD_LEASE, MAPSEAL_GUARD_FANOTIFY };
 enum mapseal_guard mapseal_seal_guard(const struct mapseal_seal *seal);
+/* The guard can't answer for it: only with MAPSEAL_WEAK_OK, and as it was granted. How it is now,
+ * mapseal_list_seals() says. */
+bool mapseal_seal_is_weak(const struct mapseal_seal *seal);
 
 /* Brings pages in (mode READ), or in and writable (mode WRITE: they count as dirty until return),
  * so that system calls may use them: without kernel-faults a system call on an absent or
@@ -559,6 +562,10 @@ struct mapseal_status {
 	uint32_t sessions, seals, objects, breaks;
 	uint64_t window_bytes, quarantined;
 	uint64_t grants, recalls, returns, revocations, faults, pages_filled, pages_written;
+	enum mapseal_guard guard; /* the strongest there is; a seal's own may be weaker */
+	uint32_t strangers;	  /* programs that a guard holds in the kernel now, */
+	uint64_t strangers_held, strangers_denied; /* and since the start */
+	uint64_t broken_promises; /* block maps found changed under DIRECT seals */
 	char version[32];
 	/* of this session */
 	uint64_t max_window_bytes;

@@ -70,14 +70,14 @@ static void over(struct hold *h, int status)
 
 static void say_held(const struct hold *h)
 {
-	static const char *const guards[] = { "cooperative", "lease", "fanotify" };
 	uint64_t offset = mapseal_offset(h->seal), length = mapseal_length(h->seal);
 	char range[RANGE_TEXT_MAX];
 	struct json_object *o;
 
 	if (!h->json) {
-		say(h, "held seal %" PRIu64 ": %s %s %s, until recalled", mapseal_id(h->seal),
-		    h->object, range_format(offset, length, range), h->mode);
+		say(h, "held seal %" PRIu64 ": %s %s %s, until recalled%s", mapseal_id(h->seal),
+		    h->object, range_format(offset, length, range), h->mode,
+		    mapseal_seal_is_weak(h->seal) ? " (weak)" : "");
 		return;
 	}
 	o = event(h, "held");
@@ -86,7 +86,8 @@ static void say_held(const struct hold *h)
 	json_add_u64(o, "length", length);
 	json_add_string(o, "mode", h->mode);
 	json_add_string(o, "kind", h->kind);
-	json_add_string(o, "guard", guards[mapseal_seal_guard(h->seal)]);
+	json_add_string(o, "guard", guard_name(mapseal_seal_guard(h->seal)));
+	json_add_bool(o, "weak", mapseal_seal_is_weak(h->seal));
 	json_print_line(o, h->out);
 }
 

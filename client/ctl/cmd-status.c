@@ -47,6 +47,11 @@ static void print(const struct mapseal_status *s)
 	row_count(table, "faults", s->faults);
 	row_count(table, "pages filled", s->pages_filled);
 	row_count(table, "pages written", s->pages_written);
+	row(table, "guard, at best", guard_name(s->guard));
+	row_count(table, "strangers held now", s->strangers);
+	row_count(table, "strangers held", s->strangers_held);
+	row_count(table, "strangers denied", s->strangers_denied);
+	row_count(table, "broken promises", s->broken_promises);
 	row(table, "your window memory, at most", units_format_bytes(s->max_window_bytes, buf));
 	row_count(table, "your seals, at most", s->max_seals);
 	row(table, "deadline of a recall", units_format_ms(s->deadline_ms, buf));

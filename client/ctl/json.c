@@ -197,6 +197,11 @@ struct json_object *json_status(const struct mapseal_status *status)
 	json_add_u64(o, "faults", status->faults);
 	json_add_u64(o, "pages_filled", status->pages_filled);
 	json_add_u64(o, "pages_written", status->pages_written);
+	json_add_string(o, "guard", guard_name(status->guard));
+	json_add_u64(o, "strangers", status->strangers);
+	json_add_u64(o, "strangers_held", status->strangers_held);
+	json_add_u64(o, "strangers_denied", status->strangers_denied);
+	json_add_u64(o, "broken_promises", status->broken_promises);
 	json_add_u64(limits, "max_window_bytes", status->max_window_bytes);
 	json_add_u64(limits, "max_seals", status->max_seals);
 	json_add_u64(limits, "deadline_ms", status->deadline_ms);

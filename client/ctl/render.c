@@ -242,3 +242,14 @@ void render_account(FILE *f, const struct mapseal_account *account, size_t n)
 	table_print(table, true, f);
 	table_free(table);
 }
+
+const char *guard_name(enum mapseal_guard guard)
+{
+	static const char *const names[] = {
+		[MAPSEAL_GUARD_COOPERATIVE] = "cooperative",
+		[MAPSEAL_GUARD_LEASE] = "lease",
+		[MAPSEAL_GUARD_FANOTIFY] = "fanotify",
+	};
+
+	return (size_t)guard < sizeof(names) / sizeof(names[0]) ? names[guard] : "unknown";
+}

@@ -45,5 +45,7 @@ size_t table_rows(const struct table *table);
 /* Without @headers: two or more columns of plain text. */
 void table_print(const struct table *table, bool headers, FILE *f);
 
+const char *guard_name(enum mapseal_guard guard);
+
 /* The account of a break, as a table. */
 void render_account(FILE *f, const struct mapseal_account *account, size_t n);

@@ -34,10 +34,12 @@ void request_status(struct supervisor *s, struct client *client, uint32_t serial
 {
 	struct pager_stats pager;
 	struct core_stats core;
+	struct guard_stats guard;
 	struct proto_message message = { .type = PROTO_STATUS };
 
 	core_stats(s->core, &core);
 	pager_stats(s->pager, &pager);
+	guard_stats(s->guard, &guard);
 	message.status = (struct proto_status){
 		.epoch = s->epoch,
 		.pid = getpid(),
@@ -55,6 +57,11 @@ void request_status(struct supervisor *s, struct client *client, uint32_t serial
 		.faults = pager.faults,
 		.pages_filled = pager.pages_filled,
 		.pages_written = pager.pages_written,
+		.guard = (uint8_t)guard_level(s->guard),
+		.strangers = (uint32_t)guard.held,
+		.strangers_held = guard.held_total,
+		.strangers_denied = guard.denied,
+		.broken_promises = s->broken_promises,
 		.version = PACKAGE_VERSION,
 	};
 	session_reply(client->session, serial, &message, -1);

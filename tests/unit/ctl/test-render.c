@@ -271,7 +271,8 @@ START_TEST(status_in_json)
 		"version",	"pid",		 "epoch",   "uptime_ms",    "sessions",
 		"objects",	"seals",	 "breaks",  "window_bytes", "quarantined",
 		"grants",	"recalls",	 "returns", "revocations",  "faults",
-		"pages_filled", "pages_written", "limits",  "features",
+		"pages_filled", "pages_written", "limits",  "features",	    "guard",
+		"strangers",	"strangers_held", "strangers_denied",	    "broken_promises",
 	};
 	const struct mapseal_status status = { .version = "0.1.0", .poison = true };
 	struct json_object *o = json_status(&status), *features;
