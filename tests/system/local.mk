@@ -21,6 +21,10 @@ check_LTLIBRARIES += %D%/libdirect.la
 tests_system_libdirect_la_SOURCES = %D%/direct.h %D%/direct.c
 tests_system_libdirect_la_LIBADD = %D%/librig.la
 
+check_LTLIBRARIES += %D%/libstranger.la
+tests_system_libstranger_la_SOURCES = %D%/stranger.h %D%/stranger.c
+tests_system_libstranger_la_LIBADD = %D%/librig.la
+
 check_PROGRAMS += %D%/supervise
 tests_system_supervise_LDADD = %D%/librig.la
 
@@ -53,6 +57,9 @@ system_programs = \
 	%D%/frozen-disk-commit \
 	%D%/frozen-disk-patience \
 	%D%/full-disk \
+	%D%/guard-deny \
+	%D%/guard-read-flush \
+	%D%/guard-write \
 	%D%/hard-seal \
 	%D%/hold-expires \
 	%D%/holder-death \
@@ -131,6 +138,9 @@ tests_system_frozen_disk_break_LDADD = %D%/librig.la
 tests_system_frozen_disk_commit_LDADD = %D%/librig.la
 tests_system_frozen_disk_patience_LDADD = %D%/librig.la
 tests_system_full_disk_LDADD = %D%/librig.la
+tests_system_guard_deny_LDADD = %D%/libstranger.la
+tests_system_guard_read_flush_LDADD = %D%/libstranger.la
+tests_system_guard_write_LDADD = %D%/libstranger.la
 tests_system_hard_seal_LDADD = %D%/librig.la
 tests_system_hold_expires_LDADD = %D%/librig.la
 tests_system_holder_death_LDADD = %D%/librig.la
