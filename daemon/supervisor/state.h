@@ -213,7 +213,8 @@ struct seal {
 struct stranger {
 	struct idmap_node node;	  /* by the core's request id */
 	struct idmap_node ticket; /* by the guard's */
-	uint64_t object, start, end, since;
+	struct object *object; /* a reference */
+	uint64_t start, end, since;
 	const char *operation;
 	pid_t pid; /* 0: nobody knows */
 	uid_t uid;

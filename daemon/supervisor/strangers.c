@@ -42,6 +42,7 @@ static struct stranger *stranger_free(struct supervisor *s, struct stranger *str
 {
 	idmap_remove(&s->tickets, &stranger->ticket);
 	idmap_remove(&s->strangers, &stranger->node);
+	object_unref(s, stranger->object);
 	free(stranger);
 	return NULL;
 }
@@ -52,7 +53,7 @@ static void tell(struct supervisor *s, const struct stranger *stranger, enum pro
 	watch_tell(s, &(struct change){
 			      .change = change,
 			      .id = stranger->node.id,
-			      .object = stranger->object,
+			      .object = stranger->object->node.id,
 			      .start = stranger->start,
 			      .end = stranger->end,
 			      .detail = detail,
@@ -79,7 +80,7 @@ static int ask(struct supervisor *s, const struct object *object, const struct g
 
 void stranger_held(struct supervisor *s, const struct guard_event *event)
 {
-	const struct object *object = object_find(s, event->object);
+	struct object *object = object_find(s, event->object);
 	struct stranger *stranger = object ? calloc(1, sizeof(*stranger)) : NULL;
 	uint64_t request;
 
@@ -89,7 +90,7 @@ void stranger_held(struct supervisor *s, const struct guard_event *event)
 		return;
 	}
 	*stranger = (struct stranger){
-		.object = event->object,
+		.object = object,
 		.start = event->start,
 		.end = event->end,
 		.operation = event->operation,
@@ -97,6 +98,7 @@ void stranger_held(struct supervisor *s, const struct guard_event *event)
 		.uid = event->uid,
 		.since = loop_now(),
 	};
+	object_ref(object);
 	memcpy(stranger->comm, event->comm, sizeof(stranger->comm));
 	stranger->comm[sizeof(stranger->comm) - 1] = '\0';
 	proto_str_clean(stranger->comm);
@@ -119,11 +121,9 @@ void stranger_gone(struct supervisor *s, const struct guard_event *event)
 static void log_it(struct supervisor *s, const struct stranger *stranger,
 		   const struct core_command *c, const char *what)
 {
-	const struct object *object = object_find(s, stranger->object);
-	char name[PROTO_STR_MAX] = "a file", range[80], who[64] = "somebody", account[1024];
+	char name[PROTO_STR_MAX], range[80], who[64] = "somebody", account[1024];
 
-	if (object)
-		describe_object(object, name, sizeof(name));
+	describe_object(stranger->object, name, sizeof(name));
 	if (stranger->pid)
 		snprintf(who, sizeof(who), "pid %d (%s, uid %u)", stranger->pid, stranger->comm,
 			 stranger->uid);
@@ -134,10 +134,20 @@ static void log_it(struct supervisor *s, const struct stranger *stranger,
 	registrations_look(s, c);
 }
 
+/* A program that reads what is written elsewhere makes one break after the other, and nobody has to give
+ * anything back for them. */
+static bool is_worth_a_line(const struct core_command *c)
+{
+	for (size_t i = 0; i < c->n_account; i++)
+		if (c->account[i].result != CORE_RESULT_FLUSHED)
+			return true;
+	return false;
+}
+
 void stranger_ready(struct supervisor *s, struct stranger *stranger, const struct core_command *c)
 {
 	guard_answer(s->guard, stranger->ticket.id, GUARD_ALLOW);
-	if (c->n_account)
+	if (is_worth_a_line(c))
 		log_it(s, stranger, c, "let go");
 	tell(s, stranger, PROTO_CHANGE_BREAK_ENDED, proto_text(PROTO_TEXT_OUTCOME, PROTO_OUTCOME_GRANTED));
 	stranger_free(s, stranger);
@@ -168,10 +178,16 @@ void stranger_refused(struct supervisor *s, struct stranger *stranger, const str
 	stranger_free(s, stranger);
 }
 
+/* At the very end: their objects are gone, or go with the process. */
 void strangers_forget(struct supervisor *s)
 {
 	struct idmap_node *n;
 
-	while ((n = idmap_any(&s->strangers)))
-		stranger_free(s, container_of(n, struct stranger, node));
+	while ((n = idmap_any(&s->strangers))) {
+		struct stranger *stranger = container_of(n, struct stranger, node);
+
+		idmap_remove(&s->tickets, &stranger->ticket);
+		idmap_remove(&s->strangers, n);
+		free(stranger);
+	}
 }

@@ -12,6 +12,7 @@ guard_tests = \
 	%D%/test-lease \
 	%D%/test-many \
 	%D%/test-operation \
+	%D%/test-operation-any \
 	%D%/test-outsiders \
 	%D%/test-pass \
 	%D%/test-proc \
@@ -27,6 +28,8 @@ TESTS += $(guard_tests)
 %C%_test_many_LDADD = %D%/librig.la
 %C%_test_operation_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_operation_LDADD = daemon/guard/libguard.la $(CHECK_LIBS)
+%C%_test_operation_any_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_operation_any_LDADD = daemon/guard/libguard.la $(CHECK_LIBS)
 %C%_test_pass_LDADD = %D%/librig.la
 %C%_test_proc_LDADD = %D%/librig.la
 %C%_test_settle_LDADD = %D%/librig.la
