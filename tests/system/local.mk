@@ -58,7 +58,11 @@ system_programs = \
 	%D%/frozen-disk-patience \
 	%D%/full-disk \
 	%D%/guard-deny \
+	%D%/guard-direct-cycle \
+	%D%/guard-each-other \
+	%D%/guard-own-layout \
 	%D%/guard-read-flush \
+	%D%/guard-strict \
 	%D%/guard-write \
 	%D%/hard-seal \
 	%D%/hold-expires \
@@ -139,7 +143,11 @@ tests_system_frozen_disk_commit_LDADD = %D%/librig.la
 tests_system_frozen_disk_patience_LDADD = %D%/librig.la
 tests_system_full_disk_LDADD = %D%/librig.la
 tests_system_guard_deny_LDADD = %D%/libstranger.la
+tests_system_guard_direct_cycle_LDADD = %D%/libstranger.la %D%/libdirect.la
+tests_system_guard_each_other_LDADD = %D%/libstranger.la
+tests_system_guard_own_layout_LDADD = %D%/libstranger.la
 tests_system_guard_read_flush_LDADD = %D%/libstranger.la
+tests_system_guard_strict_LDADD = %D%/libstranger.la
 tests_system_guard_write_LDADD = %D%/libstranger.la
 tests_system_hard_seal_LDADD = %D%/librig.la
 tests_system_hold_expires_LDADD = %D%/librig.la
