@@ -36,7 +36,7 @@ struct table_counts {
 };
 
 /* Prints what is not as expected, and what must not be whatever is expected: of a row of a seal on
- * one file system with one setting. */
+ * one file system with one setting. @expected may be NULL: nothing is expected. */
 void table_compare(const struct table *expected, const struct table *got, enum disk disk,
 		   enum setting setting, enum seal seal, size_t operation,
 		   struct table_counts *counts);
