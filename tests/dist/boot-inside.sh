@@ -98,6 +98,9 @@ if [ "$guard" != none ]; then
 fi
 if [ "$guard" = fanotify ]; then
 	journalctl -u mapseald --no-pager -o cat | grep -q 'truncate by pid [0-9]* (truncate, uid 0)' || fail "truncate is not named"
+	as_user mapsealctl hold db --hard 2>/run/refused && fail "a hard seal for everybody"
+	mapsealctl hold db --hard -- truncate -s 0 /srv/private/db 2>/run/denied && fail "a hard seal denies nobody"
+	grep -q 'Text file busy' /run/denied || fail "truncate was not denied: $(cat /run/denied)"
 fi
 echo "held: an open by lease, truncate by $guard"
 
