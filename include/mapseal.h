@@ -141,7 +141,9 @@ enum {
 	MAPSEAL_TRANSPARENT = 1u << 3, /* nobody to ask: fenced at once, parked, granted again;
 					* needs an export with kernel-faults */
 	MAPSEAL_REVOKE_PARK = 1u << 4, /* after a revocation: park and grant again, no SIGBUS */
-	MAPSEAL_WEAK_OK = 1u << 6,     /* take it though the guard cannot prove it */
+	MAPSEAL_WEAK_OK = 1u << 6,     /* take it as weak where the guard can't answer for it: without
+					* this its guard is told as cooperative; never on an export
+					* that is strict */
 	MAPSEAL_UNSHARE = 1u << 7,     /* DIRECT: unshare extents that reflinks share, rather than
 					* refuse (XFS) */
 	MAPSEAL_HARD = 1u << 8,	       /* others get ETXTBSY, rather than this seal recalled; for who
@@ -198,12 +200,16 @@ struct mapseal_request {
  * mapseal_dispatch(), so event loops use NO_WAIT | WANT_AVAIL.
  *
  * -EINVAL: unknown flag, empty, overflowing or unaligned range, range past the end, bad size;
- * max_io_ms over the object's hard limit (UNBOUNDED). -ENOENT: no such export or path. -EACCES: the export or the descriptor's mode does not give the
- * right. -EBADF: the descriptor proves nothing (O_PATH, access mode 3) or is no regular file.
- * -EOPNOTSUPP: file system, kind or kernel. -EAGAIN: TRY_LATER. -EBUSY: this connection itself is
- * being asked for the range. -EDEADLK: this connection already holds a seal there that would be
- * incoherent with it. -ETXTBSY: a hard seal is in the way. -ETIMEDOUT. -EDQUOT: over the uid's
- * quota. -EPERM: TRANSPARENT on an export without kernel-faults. -ENOMEM, -ECONNRESET, -ECHILD.
+ * max_io_ms over the object's hard limit (UNBOUNDED). -ENOENT: no such export or path. -EACCES:
+ * neither the export nor the descriptor's mode gives the right; HARD without the capability.
+ * -EBADF: the descriptor proves nothing (O_PATH, access mode 3) or is no regular file.
+ * -EOPNOTSUPP: file system, kind or kernel; a strict export where strangers can't be heard of.
+ * -EAGAIN: TRY_LATER. -EBUSY: this connection itself is being asked for the range; or the export is
+ * strict, and somebody has the file open since before it could be guarded, or may still be at work
+ * there (OUTSIDERS: mapseal_last_error() names their pids, as far as /proc tells them). -EDEADLK:
+ * this connection already holds a seal there that would be incoherent with it. -ETXTBSY: a hard
+ * seal is in the way. -ETIMEDOUT. -EDQUOT: over the uid's quota. -EPERM: TRANSPARENT on an export
+ * without kernel-faults. -ENOMEM, -ECONNRESET, -ECHILD.
  */
 int mapseal_acquire(struct mapseal *m, const struct mapseal_request *request,
 		    struct mapseal_seal **ret);
@@ -228,7 +234,8 @@ int mapseal_acquire(struct mapseal *m, const struct mapseal_request *request,
  * gave the extents to, still does to those blocks is not known, and reported as "unfenced".
  *
  * mapseal_fd() is the file, opened for reading (READ) or for reading and writing (WRITE), and
- * stays the seal's. Changing the block map through it is the end of what was promised.
+ * stays the seal's. Changing the block map through it is -ETXTBSY where strangers are held, and the
+ * end of what was promised where they are not.
  */
 int mapseal_fd(const struct mapseal_seal *seal); /* -EINVAL: a WINDOW seal */
 bool mapseal_is_pmem(const struct mapseal_seal *seal); /* MAP_SYNC holds */
@@ -310,6 +317,15 @@ enum mapseal_state {
 	MAPSEAL_REVOKED,  /* taken: touching it is SIGBUS */
 };
 enum mapseal_state mapseal_seal_state(const struct mapseal_seal *seal);
+/*
+ * How strangers, who never heard of mapseal, are kept from what the seal forbids: mapseal(7),
+ * GUARDS. As it was granted; what each guard catches is a table, mapseal-matrix(7).
+ *
+ * FANOTIFY: each operation is held by itself until the seal is back, or denied. LEASE: who opens
+ * the file, or truncates it by name, is held; what is open already is not. COOPERATIVE: nobody is
+ * heard of, or somebody may be who is not (and WEAK_OK was not given): the seal is a promise among
+ * those who ask.
+ */
 enum mapseal_guard { MAPSEAL_GUARD_COOPERATIVE, MAPSEAL_GUARD_LEASE, MAPSEAL_GUARD_FANOTIFY };
 enum mapseal_guard mapseal_seal_guard(const struct mapseal_seal *seal);
 /* The guard can't answer for it: only with MAPSEAL_WEAK_OK, and as it was granted. How it is now,
