@@ -59,10 +59,15 @@ system_programs = \
 	%D%/full-disk \
 	%D%/guard-deny \
 	%D%/guard-direct-cycle \
+	%D%/guard-direct-overwrite \
 	%D%/guard-each-other \
+	%D%/guard-flood \
+	%D%/guard-killed \
 	%D%/guard-own-layout \
 	%D%/guard-read-flush \
+	%D%/guard-regrant \
 	%D%/guard-strict \
+	%D%/guard-supervisor-dies \
 	%D%/guard-write \
 	%D%/hard-seal \
 	%D%/hold-expires \
@@ -104,6 +109,7 @@ system_scripts = \
 	%D%/break-command.sh \
 	%D%/direct-ctl.sh \
 	%D%/errors.sh \
+	%D%/guard-hold.sh \
 	%D%/hold-command.sh \
 	%D%/json.sh \
 	%D%/plain.sh \
@@ -144,10 +150,15 @@ tests_system_frozen_disk_patience_LDADD = %D%/librig.la
 tests_system_full_disk_LDADD = %D%/librig.la
 tests_system_guard_deny_LDADD = %D%/libstranger.la
 tests_system_guard_direct_cycle_LDADD = %D%/libstranger.la %D%/libdirect.la
+tests_system_guard_direct_overwrite_LDADD = %D%/libstranger.la %D%/libdirect.la
 tests_system_guard_each_other_LDADD = %D%/libstranger.la
+tests_system_guard_flood_LDADD = %D%/libstranger.la
+tests_system_guard_killed_LDADD = %D%/libstranger.la
 tests_system_guard_own_layout_LDADD = %D%/libstranger.la
 tests_system_guard_read_flush_LDADD = %D%/libstranger.la
+tests_system_guard_regrant_LDADD = %D%/libstranger.la
 tests_system_guard_strict_LDADD = %D%/libstranger.la
+tests_system_guard_supervisor_dies_LDADD = %D%/libstranger.la
 tests_system_guard_write_LDADD = %D%/libstranger.la
 tests_system_hard_seal_LDADD = %D%/librig.la
 tests_system_hold_expires_LDADD = %D%/librig.la
