@@ -71,6 +71,8 @@ void break_account(const struct proto_break_holder *holder, struct mapseal_accou
 		.fence = proto_text(PROTO_TEXT_FENCE, holder->fence),
 		.ms = holder->ms,
 		.quarantined = holder->quarantined,
+		.registrations = holder->registrations,
+		.registered = holder->registered,
 	};
 	memcpy(ret->comm, holder->comm, strnlen(holder->comm, sizeof(ret->comm) - 1));
 }

@@ -484,6 +484,8 @@ struct mapseal_account {
 	const char *answer, *result, *fence;
 	uint32_t ms;
 	uint64_t quarantined;
+	uint32_t registrations; /* revoked: with RDMA devices, that its process still has; they go on */
+	uint64_t registered;	/* writing, into nothing if it was a window. Bytes of these */
 };
 
 /*

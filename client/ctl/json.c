@@ -125,6 +125,8 @@ struct json_object *json_account(const struct mapseal_account *account, size_t n
 		json_add_string(o, "comm", account[i].comm);
 		json_add_string(o, "answer", account[i].answer);
 		json_add_u64(o, "quarantined", account[i].quarantined);
+		json_add_u64(o, "registrations", account[i].registrations);
+		json_add_u64(o, "registered", account[i].registered);
 		json_append(array, o);
 	}
 	return array;

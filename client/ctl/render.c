@@ -241,6 +241,12 @@ void render_account(FILE *f, const struct mapseal_account *account, size_t n)
 	}
 	table_print(table, true, f);
 	table_free(table);
+	for (size_t i = 0; i < n; i++)
+		if (account[i].registrations)
+			fprintf(f, "pid %d still has %u registration%s with RDMA devices, of %s\n",
+				(int)account[i].pid, account[i].registrations,
+				account[i].registrations == 1 ? "" : "s",
+				units_format_bytes(account[i].registered, buf));
 }
 
 const char *guard_name(enum mapseal_guard guard)

@@ -72,6 +72,7 @@ struct pending *pending_free(struct supervisor *s, struct pending *pending)
 	quota_refund(&pending->bytes);
 	quota_refund(&pending->export_seals);
 	quota_refund(&pending->export_bytes);
+	readiness_free(pending->ready);
 	if (pending->object)
 		object_unref(s, pending->object);
 	free(pending);

@@ -10,6 +10,8 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "daemon/core/deadline.h"
 #include "daemon/supervisor/wiring.h"
@@ -117,7 +119,7 @@ void request_break_begin(struct supervisor *s, struct client *client, uint32_t s
 /* ---- how it went ------------------------------------------------------------------------ */
 
 void break_holder_part(struct supervisor *s, struct client *client, uint32_t serial,
-		       const struct core_account_entry *entry)
+		       const struct core_account_entry *entry, const struct registered *registered)
 {
 	const struct client *holder = client_find(s, entry->holder);
 	struct proto_message message = {
@@ -132,6 +134,8 @@ void break_holder_part(struct supervisor *s, struct client *client, uint32_t ser
 			.fence = (uint8_t)entry->fence,
 			.ms = entry->ms,
 			.quarantined = entry->quarantined,
+			.registrations = registered ? registered->registrations : 0,
+			.registered = registered ? registered->bytes : 0,
 		},
 	};
 
@@ -173,11 +177,10 @@ static void log_break(struct supervisor *s, const struct pending *pending,
 		 pending->client->comm, pending->client->uid,
 		 proto_text(PROTO_TEXT_WANT, pending->want),
 		 proto_text(PROTO_TEXT_OUTCOME, outcome(c->error)), ms, account);
-	registrations_look(s, c);
 }
 
 static void answer(struct supervisor *s, struct pending *pending, const struct core_command *c,
-		   const char *text)
+		   const struct registered *registered, const char *text)
 {
 	uint32_t ms = deadline_ms(pending->since, loop_now());
 	struct proto_message message = {
@@ -193,14 +196,16 @@ static void answer(struct supervisor *s, struct pending *pending, const struct c
 	};
 
 	for (size_t i = 0; i < c->n_account; i++)
-		break_holder_part(s, pending->client, pending->serial, &c->account[i]);
+		break_holder_part(s, pending->client, pending->serial, &c->account[i],
+				  registered ? &registered[i] : NULL);
 	session_reply(pending->client->session, pending->serial, &message, -1);
 	log_break(s, pending, c, ms);
 }
 
-void break_ready(struct supervisor *s, struct pending *pending, const struct core_command *c)
+static void tell_ready(struct supervisor *s, struct pending *pending, const struct core_command *c,
+		       const struct registered *registered)
 {
-	answer(s, pending, c, "");
+	answer(s, pending, c, registered, "");
 	if (c->token) {
 		pending_answered(s, pending);
 		tell(s, pending, PROTO_CHANGE_BREAK_HELD, "");
@@ -208,6 +213,68 @@ void break_ready(struct supervisor *s, struct pending *pending, const struct cor
 	}
 	tell(s, pending, PROTO_CHANGE_BREAK_ENDED, proto_text(PROTO_TEXT_OUTCOME, 0));
 	pending_free(s, pending);
+}
+
+struct readiness *readiness_free(struct readiness *ready)
+{
+	if (!ready)
+		return NULL;
+	free(ready->account);
+	free(ready->registered);
+	free(ready);
+	return NULL;
+}
+
+static struct readiness *readiness_new(const struct core_command *c)
+{
+	struct readiness *ready = calloc(1, sizeof(*ready));
+
+	if (!ready)
+		return NULL;
+	ready->command = *c;
+	ready->account = calloc(c->n_account, sizeof(*ready->account));
+	ready->registered = calloc(c->n_account, sizeof(*ready->registered));
+	if (!ready->account || !ready->registered)
+		return readiness_free(ready);
+	memcpy(ready->account, c->account, c->n_account * sizeof(*ready->account));
+	ready->command.account = ready->account;
+	return ready;
+}
+
+void break_ready(struct supervisor *s, struct pending *pending, const struct core_command *c)
+{
+	uint32_t n = registrations_look(s, c, pending->node.id);
+
+	pending->ready = n ? readiness_new(c) : NULL;
+	if (pending->ready)
+		pending->ready->n_asked = n;
+	else
+		tell_ready(s, pending, c, NULL);
+}
+
+static void told(struct supervisor *s, struct pending *pending)
+{
+	struct readiness *ready = pending->ready;
+
+	pending->ready = NULL;
+	if (ready)
+		tell_ready(s, pending, &ready->command, ready->registered);
+	readiness_free(ready);
+}
+
+void break_registered(struct supervisor *s, uint64_t request, uint64_t seal,
+		      const struct registered *registered)
+{
+	struct pending *pending = pending_find(s, request);
+	struct readiness *ready = pending ? pending->ready : NULL;
+
+	if (!ready)
+		return;
+	for (size_t i = 0; i < ready->command.n_account; i++)
+		if (ready->account[i].seal == seal)
+			ready->registered[i] = *registered;
+	if (--ready->n_asked == 0)
+		told(s, pending);
 }
 
 void break_refused(struct supervisor *s, struct pending *pending, const struct core_command *c)
@@ -222,7 +289,8 @@ void break_refused(struct supervisor *s, struct pending *pending, const struct c
 	} else {
 		snprintf(text, sizeof(text), "%s", refusal.text);
 	}
-	answer(s, pending, c, proto_str_clean(text));
+	answer(s, pending, c, NULL, proto_str_clean(text));
+	registrations_look(s, c, 0);
 	tell(s, pending, PROTO_CHANGE_BREAK_ENDED,
 	     proto_text(PROTO_TEXT_OUTCOME, outcome(c->error)));
 	pending_free(s, pending);
@@ -252,6 +320,7 @@ void break_expired(struct supervisor *s, struct pending *pending)
 		.break_expired = { .id = pending->node.id },
 	};
 
+	told(s, pending); /* a very short hold */
 	log_line(LOG_LEVEL_NOTICE, "break %llu of pid %d (%s, uid %u) was held for too long; it holds nothing now",
 		 (unsigned long long)pending->node.id, pending->client->pid, pending->client->comm,
 		 pending->client->uid);
@@ -269,6 +338,7 @@ void break_over(struct supervisor *s, const struct core_command *c)
 		object_refresh(s, object);
 	if (!pending)
 		return;
+	told(s, pending);
 	tell(s, pending, PROTO_CHANGE_BREAK_ENDED, "");
 	pending_free(s, pending);
 }

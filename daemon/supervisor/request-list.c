@@ -161,7 +161,7 @@ static void list_holder(const struct core_account_entry *line, void *data)
 {
 	const struct listing *listing = data;
 
-	break_holder_part(listing->s, listing->client, listing->serial, line);
+	break_holder_part(listing->s, listing->client, listing->serial, line, NULL);
 }
 
 static void show_break(struct listing *listing, const struct core_request_view *view,

@@ -67,6 +67,7 @@ struct supervisor {
 	struct idmap quarantine; /* by the core's job id */
 	struct idmap strangers; /* by the core's request id */
 	struct idmap tickets;	/* strangers, by the guard's ticket */
+	struct idmap inquiries; /* what rdma/ was asked, by tag */
 	struct idmap proofs;	/* by a mix of client and object */
 	struct list inodes[INODE_BUCKETS]; /* objects, by device and inode */
 	struct list client_list, watchers, quarantine_list;
@@ -138,6 +139,17 @@ struct proof {
 
 enum pending_type { PENDING_ACQUIRE, PENDING_BREAK };
 
+/* A break that is ready, until it is known what devices may still do for whom it was taken from. */
+struct readiness {
+	struct core_command command; /* its account: our copy */
+	struct core_account_entry *account;
+	struct registered {
+		uint32_t registrations;
+		uint64_t bytes;
+	} *registered; /* for each line */
+	uint32_t n_asked;
+};
+
 struct pending {
 	struct idmap_node node;
 	struct list link;
@@ -157,6 +169,7 @@ struct pending {
 	/* break */
 	enum core_want want;
 	bool wants_hold;
+	struct readiness *ready; /* not told yet */
 };
 
 struct window {

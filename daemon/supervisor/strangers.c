@@ -131,7 +131,7 @@ static void log_it(struct supervisor *s, const struct stranger *stranger,
 	describe_account(s, c->account, c->n_account, account, sizeof(account));
 	log_line(LOG_LEVEL_INFO, "%s: %s by %s, %s: %s after %u ms%s", name, stranger->operation, who,
 		 range, what, deadline_ms(stranger->since, loop_now()), account);
-	registrations_look(s, c);
+	registrations_look(s, c, 0);
 }
 
 /* A program that reads what is written elsewhere makes one break after the other, and nobody has to give

@@ -157,8 +157,10 @@ void broken_look(struct supervisor *s, const struct errand *errand, const struct
 /* registrations.c */
 int registrations_begin(struct supervisor *s);
 void registrations_end(struct supervisor *s);
-/* Asks for what the holders who were revoked still have; it is logged when it is known. */
-void registrations_look(struct supervisor *s, const struct core_command *command);
+/* Asks for what the holders who were revoked still have; it is logged when it is known. @request: a break
+ * that hears of it too, by break_registered(); 0: none. How often it will. */
+uint32_t registrations_look(struct supervisor *s, const struct core_command *command,
+			    uint64_t request);
 
 /* jobs.c */
 struct job *job_find(const struct supervisor *s, uint64_t tag);
@@ -229,8 +231,12 @@ void break_refused(struct supervisor *s, struct pending *pending,
 		   const struct core_command *command);
 void break_expired(struct supervisor *s, struct pending *pending);
 void break_over(struct supervisor *s, const struct core_command *command);
+void break_registered(struct supervisor *s, uint64_t request, uint64_t seal,
+		      const struct registered *registered);
+struct readiness *readiness_free(struct readiness *ready);
+/* @registered: NULL, nobody asked. */
 void break_holder_part(struct supervisor *s, struct client *client, uint32_t serial,
-		       const struct core_account_entry *entry);
+		       const struct core_account_entry *entry, const struct registered *registered);
 void return_done(struct supervisor *s, const struct core_command *command);
 bool return_may_be_late(const struct supervisor *s, const struct seal *seal,
 			const struct core_command *command);

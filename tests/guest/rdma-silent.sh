@@ -22,6 +22,7 @@ mapsealctl --json break file -- truncate -s 512K "$file" 2>"$dir/account"
 cat "$dir/account"
 grep -q '"revoked"' "$dir/account" || fail "the window was not revoked"
 grep -q '"fenced"' "$dir/account" || fail "the window was not fenced"
+grep -q '"registrations":1,"registered":1048576' <<<"$(tr -d ' \n' <"$dir/account")" || fail "the account does not name the registration"
 grep -q "pid $server, still has 1 registration with RDMA devices, of 1 MiB" "$dir/log" || fail "the log does not name the registration"
 before=$(sha256sum <"$file")
 peer_writes 8192 late

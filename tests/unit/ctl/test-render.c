@@ -129,7 +129,9 @@ static const struct mapseal_account account[] = {
 	  .result = "revoked",
 	  .fence = "torn-possible",
 	  .ms = 1500,
-	  .quarantined = 4096 },
+	  .quarantined = 4096,
+	  .registrations = 2,
+	  .registered = 8192 },
 };
 
 static void print_account(FILE *f)
@@ -146,7 +148,8 @@ START_TEST(account_as_table)
 		"SEAL  PID   UID  COMMAND   ANSWER  RESULT    FENCE           TIME  QUARANTINED\n"
 		"   7  100  1000  good      ok      returned  none           12 ms          0 B\n"
 		"   8  101  1001  evil\\x1b  none    revoked   torn-possible  1.5 s        4 "
-		"KiB\n");
+		"KiB\n"
+		"pid 101 still has 2 registrations with RDMA devices, of 8 KiB\n");
 	free(text);
 }
 END_TEST
@@ -194,10 +197,12 @@ START_TEST(account_in_json)
 {
 	ck_json(json_account(account, 2),
 		"[{\"pid\":100,\"seal\":7,\"result\":\"returned\",\"fence\":\"none\",\"ms\":12,"
-		"\"uid\":1000,\"comm\":\"good\",\"answer\":\"ok\",\"quarantined\":0},"
+		"\"uid\":1000,\"comm\":\"good\",\"answer\":\"ok\",\"quarantined\":0,\"registrations\":0,"
+		"\"registered\":0},"
 		"{\"pid\":101,\"seal\":8,\"result\":\"revoked\",\"fence\":\"torn-possible\",\"ms\":"
 		"1500,"
-		"\"uid\":1001,\"comm\":\"evil\\u001b\",\"answer\":\"none\",\"quarantined\":4096}]");
+		"\"uid\":1001,\"comm\":\"evil\\u001b\",\"answer\":\"none\",\"quarantined\":4096,"
+		"\"registrations\":2,\"registered\":8192}]");
 	ck_json(json_account(NULL, 0), "[]");
 }
 END_TEST
