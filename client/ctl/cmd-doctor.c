@@ -67,6 +67,48 @@ bool probe_release_at_least(unsigned int major, unsigned int minor)
 	return a > major || (a == major && b >= minor);
 }
 
+enum probe_state findings_state(const struct findings *f, const char *name)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (strcmp(f->list[i].name, name) == 0)
+			return f->list[i].state;
+	return PROBE_UNKNOWN;
+}
+
+/* Which guard seals can have here. A supervisor that answers knows; else it is what the one who asks
+ * could have in its place. */
+static void probe_guard(struct findings *f, const struct mapseal_status *status)
+{
+	static const char *const levels[] = {
+		[MAPSEAL_GUARD_COOPERATIVE] =
+			"only programs that ask are kept from what is sealed; strict exports are "
+			"refused",
+		[MAPSEAL_GUARD_LEASE] =
+			"strangers are held when they open or truncate a file by name, never denied",
+		[MAPSEAL_GUARD_FANOTIFY] =
+			"strangers are held in each operation on ext4, XFS and btrfs, and by leases "
+			"elsewhere",
+	};
+	static const char *const unknown[] = {
+		[PROBE_UNKNOWN] = "only root can tell, or a supervisor that runs",
+	};
+	enum probe_state fanotify = findings_state(f, "fanotify-pre-content");
+	enum probe_state leases = findings_state(f, "leases");
+	enum mapseal_guard level = status ? status->guard :
+				   fanotify == PROBE_YES ? MAPSEAL_GUARD_FANOTIFY :
+				   leases == PROBE_YES ? MAPSEAL_GUARD_LEASE :
+							 MAPSEAL_GUARD_COOPERATIVE;
+	const char *const known[] = { levels[level], levels[level], levels[level] };
+	enum probe_state state = level == MAPSEAL_GUARD_COOPERATIVE ? PROBE_NO : PROBE_YES;
+
+	if (!status && fanotify == PROBE_UNKNOWN)
+		findings_add(f, "guard", PROBE_UNKNOWN, false, unknown,
+			     "fanotify takes CAP_SYS_ADMIN to be tried");
+	else
+		findings_add(f, "guard", state, false, known, "%s, at best%s", guard_name(level),
+			     status ? ", says the supervisor" : "");
+}
+
 static void probe_supervisor(struct ctl *ctl, struct findings *f)
 {
 	static const char *const consequence[3] = {
@@ -80,6 +122,7 @@ static void probe_supervisor(struct ctl *ctl, struct findings *f)
 
 	if (r == 0)
 		r = mapseal_get_status(m, &status);
+	probe_guard(f, r == 0 ? &status : NULL);
 	if (r == 0)
 		findings_add(f, "supervisor", PROBE_YES, false, consequence, "mapseald %s, pid %d",
 			     status.version, (int)status.pid);

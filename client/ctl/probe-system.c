@@ -12,6 +12,7 @@
 #include <linux/io_uring.h>
 #include <linux/membarrier.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/mman.h>
@@ -95,9 +96,9 @@ static void probe_pidfd(struct findings *f)
 static void probe_fanotify(struct findings *f)
 {
 	static const char *const consequence[3] = {
-		"the kernel cannot hold strangers: the guard is leases, or cooperation",
-		"strangers can be held by the kernel while a recall runs",
-		"only root can tell",
+		"no operation can be held by itself: the guard is leases, or cooperation",
+		"the kernel can hold each operation of a stranger while a recall runs",
+		"only root can tell: ask again as root",
 	};
 	_cleanup_fd_ int fd = -1;
 
@@ -115,11 +116,17 @@ static void probe_fanotify(struct findings *f)
 		     false, consequence, "%s", fd >= 0 ? "a group can be made" : strerror(errno));
 }
 
+/* What is left for a recall and a fence of the time that the kernel gives: mapseal(7). */
+static double lease_limit(double seconds)
+{
+	return seconds - (seconds / 5 < 5 ? seconds / 5 : 5);
+}
+
 static void probe_leases(struct findings *f)
 {
 	static const char *const consequence[3] = {
 		"there is no guard by leases",
-		"foreign opens of exports can be held by a lease, at most for that long",
+		"opens by strangers can be held by a lease; their deadlines are cut to fit",
 		"nothing can be said",
 	};
 	/* A file without a name, of our own: nobody else can have it open. */
@@ -131,13 +138,19 @@ static void probe_leases(struct findings *f)
 	if (granted)
 		fcntl(fd, F_SETLEASE, F_UNLCK);
 	if (!probe_file("/proc/sys/fs/lease-break-time", value, sizeof(value)))
-		snprintf(value, sizeof(value), "?");
-	findings_add(f, "leases",
-		     granted ? PROBE_YES :
-		     fd < 0  ? PROBE_UNKNOWN :
-			       PROBE_NO,
-		     false, consequence, "fs.lease-break-time = %s s%s%s", value,
-		     granted ? "" : ", a file in /tmp: ", granted ? "" : strerror(error));
+		snprintf(value, sizeof(value), "45");
+	if (granted && strtod(value, NULL) > 0)
+		findings_add(f, "leases", PROBE_YES, false, consequence,
+			     "fs.lease-break-time = %s s: min-hold-ms, hard-ms and fence-ms take %g s "
+			     "at most",
+			     value, lease_limit(strtod(value, NULL)));
+	else if (granted)
+		findings_add(f, "leases", PROBE_YES, false, consequence,
+			     "fs.lease-break-time = %s: the kernel sets no time", value);
+	else
+		findings_add(f, "leases", fd < 0 ? PROBE_UNKNOWN : PROBE_NO, false, consequence,
+			     "fs.lease-break-time = %s s, a file in /tmp: %s", value,
+			     strerror(error));
 }
 
 static void probe_huge_pages(struct findings *f)

@@ -28,6 +28,9 @@ __attribute__((__format__(__printf__, 6, 7))) void
 findings_add(struct findings *f, const char *name, enum probe_state state, bool required,
 	     const char *const consequence[3], const char *format, ...);
 
+/* Of what was added already; PROBE_UNKNOWN if it was not. */
+enum probe_state findings_state(const struct findings *f, const char *name);
+
 /* Reads a number or a word from a file of /proc or /sys; false if it can't be read. */
 bool probe_file(const char *path, char *text, size_t size);
 

@@ -17,6 +17,8 @@ for name, line in found.items():
     assert not line["required"] or line["state"] == "yes", line
 for name in "poison", "continue-write-protected", "fanotify-pre-content":
     assert found[name]["state"] == later, found[name]
+guard = "fanotify" if later == "yes" else "lease"
+assert found["guard"]["detail"].startswith(guard), found["guard"]
 for name in "leases", "userfaultfd-device", "pidfd":
     assert found[name]["state"] == "yes", found[name]
 ' "$later"

@@ -32,6 +32,13 @@ says '^range +4K-64K$' mapsealctl show "$id"
 says '^length +60 KiB$' mapsealctl show "$id"
 says ', uid 65534$' mapsealctl show "$id"
 says '^supervisor +yes ' mapsealctl doctor
+guard=$(mapsealctl status | sed -n 's/^guard, at best *//p')
+[[ $guard =~ ^(fanotify|lease)$ ]] || fail "the guard is '$guard'"
+says "^guard +yes .*\($guard, at best, says the supervisor\)" mapsealctl doctor
+says "^guard +yes .*\($guard, at best\)" mapsealctl --socket "$dir/none" doctor
+says '^leases +yes .*lease-break-time' mapsealctl doctor
+# whether there is fanotify only root can tell, and that there is none everybody
+[ "$guard" = lease ] || says '^guard +unknown ' as_user mapsealctl --socket "$dir/none" doctor
 [ -z "$(mapsealctl quarantine list)" ] || fail "something is quarantined"
 refused 1 '4711' mapsealctl quarantine read 4711
 refused 1 '4711' mapsealctl quarantine drop 4711
