@@ -75,8 +75,8 @@ enum probe_state findings_state(const struct findings *f, const char *name)
 	return PROBE_UNKNOWN;
 }
 
-/* Which guard seals can have here. A supervisor that answers knows; else it is what the one who asks
- * could have in its place. */
+/* Which guard seals can have here. A supervisor that answers knows; else it is what the one who
+ * asks could have in its place. */
 static void probe_guard(struct findings *f, const struct mapseal_status *status)
 {
 	static const char *const levels[] = {
