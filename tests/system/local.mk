@@ -63,6 +63,8 @@ system_programs = \
 	%D%/guard-each-other \
 	%D%/guard-flood \
 	%D%/guard-killed \
+	%D%/guard-late-write \
+	%D%/guard-lease \
 	%D%/guard-own-layout \
 	%D%/guard-read-flush \
 	%D%/guard-regrant \
@@ -154,6 +156,9 @@ tests_system_guard_direct_overwrite_LDADD = %D%/libstranger.la %D%/libdirect.la
 tests_system_guard_each_other_LDADD = %D%/libstranger.la
 tests_system_guard_flood_LDADD = %D%/libstranger.la
 tests_system_guard_killed_LDADD = %D%/libstranger.la
+tests_system_guard_late_write_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
+tests_system_guard_late_write_LDADD = %D%/libstranger.la $(URING_LIBS)
+tests_system_guard_lease_LDADD = %D%/libstranger.la
 tests_system_guard_own_layout_LDADD = %D%/libstranger.la
 tests_system_guard_read_flush_LDADD = %D%/libstranger.la
 tests_system_guard_regrant_LDADD = %D%/libstranger.la
