@@ -65,9 +65,11 @@ system_programs = \
 	%D%/guard-killed \
 	%D%/guard-late-write \
 	%D%/guard-lease \
+	%D%/guard-opens \
 	%D%/guard-own-layout \
 	%D%/guard-read-flush \
 	%D%/guard-regrant \
+	%D%/guard-silent \
 	%D%/guard-strict \
 	%D%/guard-supervisor-dies \
 	%D%/guard-write \
@@ -159,9 +161,11 @@ tests_system_guard_killed_LDADD = %D%/libstranger.la
 tests_system_guard_late_write_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_guard_late_write_LDADD = %D%/libstranger.la $(URING_LIBS)
 tests_system_guard_lease_LDADD = %D%/libstranger.la
+tests_system_guard_opens_LDADD = %D%/libstranger.la
 tests_system_guard_own_layout_LDADD = %D%/libstranger.la
 tests_system_guard_read_flush_LDADD = %D%/libstranger.la
 tests_system_guard_regrant_LDADD = %D%/libstranger.la
+tests_system_guard_silent_LDADD = %D%/libstranger.la
 tests_system_guard_strict_LDADD = %D%/libstranger.la
 tests_system_guard_supervisor_dies_LDADD = %D%/libstranger.la
 tests_system_guard_write_LDADD = %D%/libstranger.la

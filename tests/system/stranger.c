@@ -176,12 +176,12 @@ void stranger_goes_on(const struct deed *deed, const char *path, int64_t expecte
 /* ---- keepers ----------------------------------------------------------------------------- */
 
 static int keeper_channel;
-static volatile int asked;
+static int asked;
 
 static enum mapseal_verdict on_recall(struct mapseal_recall *recall, void *data)
 {
 	(void)recall, (void)data;
-	asked = 1;
+	__atomic_store_n(&asked, 1, __ATOMIC_SEQ_CST);
 	cue(keeper_channel, "recalled");
 	return MAPSEAL_LATER;
 }
@@ -200,7 +200,7 @@ static void keeper_do(struct mapseal_seal *seal, const char *what)
 	} else if (strcmp(what, "write") == 0) {
 		memset(bytes, 'w', PAGE);
 	} else if (strcmp(what, "undisturbed") == 0) {
-		expect(!asked);
+		expect(!__atomic_load_n(&asked, __ATOMIC_SEQ_CST));
 		expect_eq(mapseal_seal_state(seal), MAPSEAL_HELD);
 		expect_eq(mapseal_seq(seal), 1);
 	} else if (strcmp(what, "lapsed") == 0) {
