@@ -89,6 +89,7 @@ struct guard_state {
 	enum guard_level level;
 	bool weak;     /* somebody may have the file open whom we shall not hear of */
 	uint32_t held; /* strangers, now */
+	uint64_t lost; /* how often it could not be answered for any more; grows */
 };
 
 bool guard_state(struct guard *guard, uint64_t object, struct guard_state *ret);

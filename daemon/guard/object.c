@@ -41,6 +41,7 @@ void object_lease(struct guard *guard, struct object *object, enum lease lease)
 	case LEASE_NONE:
 		if (!kept)
 			break;
+		object->lost++;
 		taint_outsiders(&object->taint, true);
 		object->outsiders = object->writers = true;
 		break;
@@ -208,6 +209,7 @@ bool guard_state(struct guard *guard, uint64_t id, struct guard_state *ret)
 		*ret = (struct guard_state){
 			.level = object->level,
 			.weak = object->level == GUARD_COOPERATIVE || object->outsiders,
+			.lost = object->lost,
 			.held = object->n_held,
 		};
 	}

@@ -283,6 +283,7 @@ static void all_tainted(struct guard *guard)
 
 			taint_outsiders(&object->taint, true);
 			object->outsiders = object->writers = true;
+			object->lost++;
 		}
 	pthread_mutex_unlock(&guard->lock);
 }

@@ -45,6 +45,7 @@ struct object {
 	enum guard_level level;
 	enum guard_writable_opens opens;
 	enum lease lease;			 /* held now, at level LEASE */
+	uint64_t lost;
 	bool outsiders;				 /* somebody had it open when it was armed */
 	bool writers;				 /* somebody may have it open for writing */
 	bool broken_by_reader, broken_by_writer; /* level LEASE: breaks that wait for an answer */

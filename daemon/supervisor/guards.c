@@ -120,6 +120,17 @@ enum guard_level guards_level(struct supervisor *s, const struct seal *seal, boo
 	return object->guard;
 }
 
+/* Windows show copies, which several may share. Where the guard could not answer for one, or its own
+ * holder wrote beside it (DIRECT), it may be old, and no later one is to begin with it. */
+uint64_t guards_era(struct supervisor *s, const struct object *object)
+{
+	struct guard_state state;
+
+	if (!object->armed || !guard_state(s->guard, object->node.id, &state))
+		return object->era;
+	return object->era + state.lost;
+}
+
 static int tell_guard(struct supervisor *s, const struct seal *seal)
 {
 	struct core_seal_view view;
@@ -180,19 +191,28 @@ static void unsettled(struct supervisor *s, struct seal *seal)
 		return;
 	}
 	guard_seal_insist(s->guard, seal->node.id);
-	seal->weak = true;
+	seal->weak = seal->window->object->had_weak = true;
 	go_on(s, seal);
+}
+
+static void begin_era(struct object *object, const struct window *window, int told)
+{
+	if ((object->had_weak && told == 0) || (window->direct && window->write)) {
+		object->era++;
+		object->had_weak = false;
+	}
 }
 
 void guards_admit(struct supervisor *s, struct seal *seal, enum settling what)
 {
-	const struct object *object = seal->window->object;
+	struct object *object = seal->window->object;
 	struct guard_state state = { 0 };
 	struct refusal refusal;
 	int r = object->armed && object->guard != GUARD_COOPERATIVE ? tell_guard(s, seal) : 0;
 
 	seal->settling = what;
 	seal->weak = false;
+	begin_era(object, seal->window, r);
 	if (r == GUARD_TAINTED) {
 		guard_state(s->guard, object->node.id, &state);
 		if (state.weak || core_settle(s->core, seal->node.id, loop_now()) != 0)
@@ -229,6 +249,7 @@ void guards_shrunk(struct supervisor *s, struct seal *seal, struct seal *upper)
 
 void guards_forget(struct supervisor *s, struct seal *seal)
 {
+	begin_era(seal->window->object, seal->window, -1);
 	seal->settling = SETTLING_NOTHING;
 	core_settled(s->core, seal->node.id);
 	list_unlink(&seal->naming);
@@ -245,6 +266,7 @@ static void settled(struct supervisor *s, const struct guard_event *event)
 	if (!seal)
 		return;
 	seal->weak = false;
+	begin_era(seal->window->object, seal->window, 0);
 	list_unlink(&seal->naming);
 	if (seal->settling)
 		go_on(s, seal);

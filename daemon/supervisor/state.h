@@ -125,6 +125,8 @@ struct object {
 	bool armed;
 	bool unguarded;	    /* for good: a lease would be in the way of itself */
 	bool strict, hold_opens; /* the export's */
+	uint64_t era; /* READ windows of an earlier one may show what is old by now */
+	bool had_weak; /* in this era */
 	struct list naming; /* seals that are refused as soon as it is known on whose account */
 	struct list proofs;
 	char *name;

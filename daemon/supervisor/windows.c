@@ -113,7 +113,7 @@ static int open_window(struct supervisor *s, struct window *window, const struct
 		.end = window->end,
 		.write = window->write,
 		.pinnable = pinnable,
-		.right = window->right,
+		.right = window->right << 40 ^ guards_era(s, window->object),
 		.fd = -1,
 	};
 	struct job context = {

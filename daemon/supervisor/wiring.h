@@ -106,6 +106,7 @@ void guards_admit(struct supervisor *s, struct seal *seal, enum settling what);
 void guards_unsettled(struct supervisor *s, const struct core_command *command);
 void guards_shrunk(struct supervisor *s, struct seal *seal, struct seal *upper); /* NULL: none */
 void guards_forget(struct supervisor *s, struct seal *seal); /* it promises nothing any more */
+uint64_t guards_era(struct supervisor *s, const struct object *object);
 enum guard_level guards_level(struct supervisor *s, const struct seal *seal, bool *ret_weak);
 void guards_drain(struct supervisor *s);
 

@@ -42,6 +42,7 @@ system_programs = \
 	%D%/direct-and-window \
 	%D%/direct-broken \
 	%D%/direct-extents \
+	%D%/direct-own-copy \
 	%D%/direct-recall \
 	%D%/direct-refused \
 	%D%/direct-revoked \
@@ -137,6 +138,7 @@ tests_system_descriptor_proof_LDADD = %D%/librig.la
 tests_system_direct_and_window_LDADD = %D%/libdirect.la
 tests_system_direct_broken_LDADD = %D%/libdirect.la
 tests_system_direct_extents_LDADD = %D%/libdirect.la
+tests_system_direct_own_copy_LDADD = %D%/libdirect.la
 tests_system_direct_recall_LDADD = %D%/libdirect.la
 tests_system_direct_refused_LDADD = %D%/libdirect.la
 tests_system_direct_revoked_LDADD = %D%/libdirect.la
