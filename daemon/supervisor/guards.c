@@ -18,7 +18,9 @@
  * seal that was granted as a weak one becomes a strong one when they are gone all the same.
  *
  * A lease is on one description, and ends when another is opened. DIRECT seals give their holders
- * one, so a file that has some is not guarded by leases any more.
+ * one, so a file that has some is not guarded by leases any more. And a lease is in the way of who
+ * does not want to wait (O_NONBLOCK) even if there is nothing to wait for, so it is dropped with the
+ * last seal.
  */
 
 #include <errno.h>
@@ -66,15 +68,21 @@ static int arm(struct supervisor *s, struct object *object, int fd)
 	return r;
 }
 
+static int arm_anew(struct supervisor *s, struct object *object)
+{
+	if (object->armed || object->unguarded || object->anonymous)
+		return 0;
+	return arm(s, object, object->fd);
+}
+
 int guards_arm(struct supervisor *s, struct object *object, bool direct, struct refusal *refusal)
 {
 	char name[PROTO_STR_MAX];
-	int r = 0;
+	int r;
 
 	if (object->anonymous)
 		return 0;
-	if (!object->armed && !object->unguarded)
-		r = arm(s, object, object->fd);
+	r = arm_anew(s, object);
 	if (r < 0)
 		return refuse_errno(refusal, PROTO_E_NO_MEMORY, r, "the file can't be guarded");
 	if (direct && object->armed && object->guard == GUARD_LEASE) {
@@ -103,6 +111,12 @@ void guards_disarm(struct supervisor *s, struct object *object)
 		guard_disarm(s->guard, object->node.id);
 	object->armed = false;
 	object->guard = GUARD_COOPERATIVE;
+}
+
+void guards_idle(struct supervisor *s, struct object *object)
+{
+	if (object->armed && object->guard == GUARD_LEASE)
+		guards_disarm(s, object);
 }
 
 /* ---- seals ------------------------------------------------------------------------------ */
@@ -208,8 +222,10 @@ void guards_admit(struct supervisor *s, struct seal *seal, enum settling what)
 	struct object *object = seal->window->object;
 	struct guard_state state = { 0 };
 	struct refusal refusal;
-	int r = object->armed && object->guard != GUARD_COOPERATIVE ? tell_guard(s, seal) : 0;
+	int r = arm_anew(s, object);
 
+	if (r == 0 && object->armed && object->guard != GUARD_COOPERATIVE)
+		r = tell_guard(s, seal);
 	seal->settling = what;
 	seal->weak = false;
 	begin_era(object, seal->window, r);

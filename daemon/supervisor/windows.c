@@ -94,7 +94,8 @@ static void seal_free(struct supervisor *s, struct seal *seal)
 	quota_refund(&seal->charge);
 	quota_refund(&seal->export_charge);
 	seal->window->n_seals--;
-	seal->window->object->n_seals--;
+	if (--seal->window->object->n_seals == 0)
+		guards_idle(s, seal->window->object);
 	seal->window->client->n_seals--;
 	free(seal);
 }

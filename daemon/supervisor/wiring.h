@@ -98,6 +98,7 @@ int guards_new(struct supervisor *s, int group);
 int guards_arm(struct supervisor *s, struct object *object, bool direct, struct refusal *refusal);
 int guards_renew(struct supervisor *s, struct object *object, int fd); /* before the old is closed */
 void guards_disarm(struct supervisor *s, struct object *object);
+void guards_idle(struct supervisor *s, struct object *object); /* its last seal is gone */
 void guards_bound_policy(const struct supervisor *s, const struct object *object,
 			 struct core_policy *policy);
 /* A seal is granted, or granted again: window_begin() or regrant_begin() follows, at once or later, or

@@ -72,7 +72,7 @@ int main(void)
 	unsigned int flags[] = { 0, MAPSEAL_PINNABLE };
 	struct mapseal *m;
 
-	rig_start_file(rig, path, NULL);
+	rig_start(rig, RIG_UNGUARDED "[export file]\npath = %s\nread = *\nwrite = *\n", path);
 	m = client(0);
 	for (int i = 0; i < 2; i++) {
 		struct actor actor = actor_start(holder, &flags[i]);
