@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Two holders of DIRECT seals, each held in the kernel as it changes the layout of the other's file:
- * a DIRECT seal can't be taken back without its holder, so the one who came later is told EBUSY, and
- * the other one goes on when it has got the seal back.
+ * Two holders of DIRECT seals, each held in the kernel as it changes the layout of the other's
+ * file: a DIRECT seal can't be taken back without its holder, so the one who came later is told
+ * EBUSY, and the other one goes on when it has got the seal back.
  */
 
 #include <errno.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A DIRECT seal is about blocks. Strangers overwrite what has them, fill holes elsewhere, write past
- * the end and truncate beyond the seal, without anybody being asked, and the blocks are as promised
- * after that. To punch a hole into the range, or to truncate it, the holder is asked first.
+ * A DIRECT seal is about blocks. Strangers overwrite what has them, fill holes elsewhere, write
+ * past the end and truncate beyond the seal, without anybody being asked, and the blocks are as
+ * promised after that. To punch a hole into the range, or to truncate it, the holder is asked
+ * first.
  */
 
 #include <sys/stat.h>

@@ -60,7 +60,8 @@ static int holder(int channel, void *data)
 int main(void)
 {
 	struct rig *rig = rig_new();
-	const char *path[2] = { common_file(rig, "one", SIZE, 1), common_file(rig, "two", SIZE, 1) };
+	const char *path[2] = { common_file(rig, "one", SIZE, 1),
+				common_file(rig, "two", SIZE, 1) };
 	struct party party[2] = { { "one", path[1], -1 }, { "two", path[0], -1 } };
 	struct actor actor[2];
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A stranger submits a large O_DIRECT write and is let go; the write lands long after that. A window
- * that is granted meanwhile waits for it, or is a weak one. So what a strong READ window shows is what
- * is in the file when nobody writes any more, on whichever page one looks first.
+ * A stranger submits a large O_DIRECT write and is let go; the write lands long after that. A
+ * window that is granted meanwhile waits for it, or is a weak one. So what a strong READ window
+ * shows is what is in the file when nobody writes any more, on whichever page one looks first.
  *
- * Each way to write, twice: nobody was in the way of it; or somebody was, and gave the range back. Who
- * closes the description after the submission can be waited for; who keeps it open can't be told from
- * somebody who submits yet another write, and the window is weak.
+ * Each way to write, twice: nobody was in the way of it; or somebody was, and gave the range
+ * back. Who closes the description after the submission can be waited for; who keeps it open
+ * can't be told from somebody who submits yet another write, and the window is weak.
  */
 
 #include <errno.h>
@@ -134,8 +134,9 @@ static bool is_new(const struct mapseal_seal *seal)
 }
 
 /*
- * Seals what is being written once the write was submitted, and looks at it at once and again. A worker
- * may not have begun by then, and is held; then it is the old bytes until the seal was given back.
+ * Seals what is being written once the write was submitted, and looks at it at once and again. A
+ * worker may not have begun by then, and is held; then it is the old bytes until the seal was
+ * given back.
  */
 static int late_holder(int channel, void *data)
 {
@@ -182,7 +183,10 @@ static void late(const char *path, const struct deed *deed, bool in_the_way)
 {
 	/* so that the file is guarded all the time; in nobody's way */
 	const struct keeping before = {
-		.object = export_of(deed), .length = PAGE, .mode = MAPSEAL_READ, .guard = MAPSEAL_GUARD_FANOTIFY
+		.object = export_of(deed),
+		.length = PAGE,
+		.mode = MAPSEAL_READ,
+		.guard = MAPSEAL_GUARD_FANOTIFY,
 	};
 	struct deed what = *deed;
 	struct actor keeper, stranger, holder, first;

@@ -3,9 +3,9 @@
 /*
  * Where leases are all there is (configured, or on tmpfs): a stranger's open for writing, or its
  * truncation, is held until the holder has given its window back; hard seals are recalled then,
- * since a lease can't deny. A reader's open takes a WRITE window back, too. While a stranger has the
- * file open, seals are weak; when nobody has, they are not. A holder that does not answer
- * is revoked before the kernel's own time is over, however long the deadline that was set.
+ * since a lease can't deny. A reader's open takes a WRITE window back, too. While a stranger has
+ * the file open, seals are weak; when nobody has, they are not. A holder that does not answer is
+ * revoked before the kernel's own time is over, however long the deadline that was set.
  */
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * writable-opens. With hold, to open the file for writing is what a holder anywhere in it is asked
- * for, and to open it for reading is nothing. With watch the open passes, and so does what is written
- * beside the seal.
+ * writable-opens. With hold, to open the file for writing is what a holder anywhere in it is
+ * asked for, and to open it for reading is nothing. With watch the open passes, and so does what
+ * is written beside the seal.
  */
 
 #include "tests/system/stranger.h"

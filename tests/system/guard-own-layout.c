@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A holder that is held itself. Its own truncation, through a descriptor of its own, contradicts what
- * it was promised: ETXTBSY. Its own write under its own READ window is the end of that promise: the
- * window is fenced at once, since nobody is there to give it back, the write goes on, and what the
- * window shows afterwards are the new bytes.
+ * A holder that is held itself. Its own truncation, through a descriptor of its own, contradicts
+ * what it was promised: ETXTBSY. Its own write under its own READ window is the end of that
+ * promise: the window is fenced at once, since nobody is there to give it back, the write goes
+ * on, and what the window shows afterwards are the new bytes.
  */
 
 #include <errno.h>

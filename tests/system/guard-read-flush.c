@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A stranger reads what is under a WRITE window: it sees what the holder wrote last, and the holder
- * is not asked for anything. With PINNABLE it is, since nothing can say that the pages do not change.
+ * A stranger reads what is under a WRITE window: it sees what the holder wrote last, and the
+ * holder is not asked for anything. With PINNABLE it is, since nothing can say that the pages do
+ * not change.
  */
 
 #include <stdlib.h>

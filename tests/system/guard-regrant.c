@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A transparent holder reads all of its window again and again, page by page, while a stranger writes
- * the same range, each time from one end to the other with another byte. The holder is parked, and
- * granted the window again when the write is over: so what it finds on its way through is never older
- * than what it found before, which it would be if a write were still under way. What was written
- * last is there in the end.
+ * A transparent holder reads all of its window again and again, page by page, while a stranger
+ * writes the same range, each time from one end to the other with another byte. The holder is
+ * parked, and granted the window again when the write is over: so what it finds on its way
+ * through is never older than what it found before, which it would be if a write were still
+ * under way. What was written last is there in the end.
  */
 
 #include <fcntl.h>

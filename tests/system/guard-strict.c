@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Somebody had the file open before it could be guarded. On a strict export the seal is refused, the
- * pid named, and granted once they have closed it. On others it is weak for who can live with that,
- * and cooperative for who did not say so, until they have closed it.
+ * Somebody had the file open before it could be guarded. On a strict export the seal is refused,
+ * the pid named, and granted once they have closed it. On others it is weak for who can live
+ * with that, and cooperative for who did not say so, until they have closed it.
  */
 
 #include <errno.h>

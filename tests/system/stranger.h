@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * What the tests of guards share: strangers, who have never heard of the supervisor and do something
- * to a file, and keepers, who hold a seal on it and do what the test says.
+ * What the tests of guards share: strangers, who have never heard of the supervisor and do
+ * something to a file, and keepers, who hold a seal on it and do what the test says.
  *
- * A stranger that is not held though it should be has said how it went before the keeper has said
- * that it was asked; that is what heard_first() looks for. Nothing here waits for time.
+ * A stranger that is not held though it should be has said how it went before the keeper has
+ * said that it was asked; that is what heard_first() looks for. Nothing here waits for time.
  */
 
 #include "tests/system/rig.h"
