@@ -28,7 +28,7 @@ int main(void)
 	};
 	const struct deed read = { "read", deed_read, AT, 1, NULL };
 	const struct deed beside = { "pwrite beside it", deed_write, SEALED, LENGTH, NULL };
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path = common_file(rig, "file", SIZE, 1);
 	struct actor keeper;
 

@@ -87,6 +87,7 @@ static void test(struct rig *rig, const char *disk)
 
 int main(void)
 {
+	rig_free(fanotify_rig());
 	direct_each(test);
 	return 0;
 }

@@ -59,7 +59,7 @@ static int holder(int channel, void *data)
 
 int main(void)
 {
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path[2] = { common_file(rig, "one", SIZE, 1),
 				common_file(rig, "two", SIZE, 1) };
 	struct party party[2] = { { "one", path[1], -1 }, { "two", path[0], -1 } };

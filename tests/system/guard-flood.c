@@ -25,7 +25,7 @@ static void on_change(const struct mapseal_change *change, void *data)
 int main(void)
 {
 	const struct keeping reading = { .mode = MAPSEAL_READ, .guard = MAPSEAL_GUARD_FANOTIFY };
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path = common_file(rig, "file", SIZE, 1);
 	struct pollfd poll_fd = { .events = POLLIN };
 	struct actor keeper, strangers[STRANGERS];

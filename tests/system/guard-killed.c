@@ -45,7 +45,7 @@ int main(void)
 {
 	const struct keeping reading = { .mode = MAPSEAL_READ, .guard = MAPSEAL_GUARD_FANOTIFY };
 	const struct deed write = { "pwrite", deed_write, 0, LENGTH, NULL };
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path = common_file(rig, "file", SIZE, 1);
 	struct pollfd poll_fd = { .events = POLLIN };
 	struct actor keeper, stranger;

@@ -222,7 +222,7 @@ static void late(const char *path, const struct deed *deed, bool in_the_way)
 
 int main(void)
 {
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *patient = common_file(rig, "patient", PAGE + SIZE, 1);
 	const char *impatient = common_file(rig, "impatient", PAGE + SIZE, 1);
 	struct io_uring ring;

@@ -18,7 +18,7 @@ int main(void)
 	const struct deed open_write = { "open", deed_open_write, 0, 0, NULL };
 	const struct deed beside = { "pwrite", deed_write, SEALED, LENGTH, NULL };
 	const struct deed read = { "read", deed_read, 0, 1, NULL };
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *hold = common_file(rig, "hold", SIZE, 1);
 	const char *watch = common_file(rig, "watch", SIZE, 1);
 	struct actor keeper, stranger;

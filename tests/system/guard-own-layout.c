@@ -72,7 +72,7 @@ static int holder(int channel, void *data)
 
 int main(void)
 {
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path = common_file(rig, "file", SIZE, 1);
 	char copy[256];
 	struct actor actor;

@@ -18,7 +18,7 @@ int main(void)
 	struct keeping writing = { .mode = MAPSEAL_WRITE, .guard = MAPSEAL_GUARD_FANOTIFY };
 	const struct deed first = { "read", deed_read, 0, 1, NULL };
 	const struct deed last = { "read", deed_read, SIZE - 1, 1, NULL };
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path = common_file(rig, "file", SIZE, 1);
 	struct actor keeper, stranger;
 

@@ -70,7 +70,7 @@ static int holder(int channel, void *data)
 int main(void)
 {
 	const struct deed rounds = { "rounds", deed_rounds, 0, 0, NULL };
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path = common_file(rig, "file", SIZE, 1);
 	struct actor reader, stranger;
 	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);

@@ -15,7 +15,7 @@ int main(void)
 	const struct keeping writing = { .mode = MAPSEAL_WRITE, .guard = MAPSEAL_GUARD_FANOTIFY };
 	const struct deed write = { "pwrite", deed_write, 0, 1, NULL };
 	const struct deed read = { "read", deed_read, 0, 1, NULL };
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path = common_file(rig, "file", SIZE, 1);
 	struct actor keeper, stranger;
 

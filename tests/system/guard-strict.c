@@ -120,7 +120,7 @@ static void lenient(const char *path)
 
 int main(void)
 {
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path = common_file(rig, "file", SIZE, 1);
 	const char *path_strict = common_file(rig, "strict", SIZE, 1);
 

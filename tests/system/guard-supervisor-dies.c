@@ -21,7 +21,7 @@ int main(void)
 {
 	enum { N = sizeof(deeds) / sizeof(deeds[0]) };
 	const struct keeping reading = { .mode = MAPSEAL_READ, .guard = MAPSEAL_GUARD_FANOTIFY };
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path = common_file(rig, "file", SIZE, 1);
 	struct actor keeper, strangers[N];
 	int status;

@@ -52,7 +52,7 @@ static const struct {
 
 int main(void)
 {
-	struct rig *rig = rig_new();
+	struct rig *rig = fanotify_rig();
 	const char *path = common_file(rig, "file", SIZE, 1);
 
 	rig_start_file(rig, path, PATIENT);

@@ -14,7 +14,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/guard/fan.h"
+
 enum { PAGE = 4096 };
+
+struct rig *fanotify_rig(void)
+{
+	struct rig *rig = rig_new();
+	int group = fanotify_init(FAN_CLASS_PRE_CONTENT | FAN_CLOEXEC, O_RDONLY), r = -1;
+	const char *path = rig_file(rig, "probe", PAGE, 1);
+
+	if (group >= 0) {
+		r = fanotify_mark(group, FAN_MARK_ADD, FAN_PRE_ACCESS, AT_FDCWD, path);
+		close(group);
+	}
+	expect(unlink(path) == 0);
+	if (r == 0)
+		return rig;
+	printf("needs accesses that fanotify holds, which Linux 6.14 brought, on ext4, XFS or btrfs\n");
+	rig_free(rig);
+	exit(77);
+}
 
 const char *common_file(struct rig *rig, const char *name, uint64_t size, unsigned int seed)
 {
