@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The supervisor is killed while strangers are held: none of them stays so.
+ * The supervisor is killed, or leaves, while strangers are held: none of them stays so.
  */
 
 #include <signal.h>
@@ -17,12 +17,11 @@ static const struct deed deeds[] = {
 	{ "truncate", deed_truncate, SIZE - LENGTH, 0, NULL },
 };
 
-int main(void)
+static void test(struct rig *rig, int signal)
 {
 	enum { N = sizeof(deeds) / sizeof(deeds[0]) };
 	const struct keeping reading = { .mode = MAPSEAL_READ, .guard = MAPSEAL_GUARD_FANOTIFY };
-	struct rig *rig = fanotify_rig();
-	const char *path = common_file(rig, "file", SIZE, 1);
+	const char *path = common_file(rig, signal == SIGKILL ? "killed" : "left", SIZE, 1);
 	struct actor keeper, strangers[N];
 	int status;
 
@@ -32,14 +31,24 @@ int main(void)
 		strangers[i] = stranger_start(&deeds[i], path);
 	heard_first(&keeper, "recalled", &strangers[0]);
 	keeper_does(&keeper, "old");
-	expect(kill(rig->supervisor, SIGKILL) == 0);
+	expect(kill(rig->supervisor, signal) == 0);
 	expect_eq(waitpid(rig->supervisor, &status, 0), rig->supervisor);
 	rig->supervisor = 0;
+	if (signal == SIGTERM)
+		expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	for (int i = 0; i < N; i++)
 		expect_eq(stranger_end(&strangers[i]), i ? 0 : LENGTH);
 	expect_eq(file_byte(path, AT), 'n');
 	expect_eq(file_byte(path, 0), 0);
 	actor_kill(&keeper, SIGKILL);
+}
+
+int main(void)
+{
+	struct rig *rig = fanotify_rig();
+
+	test(rig, SIGKILL);
+	test(rig, SIGTERM);
 	rig_free(rig);
 	return 0;
 }

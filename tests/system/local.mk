@@ -63,11 +63,13 @@ system_programs = \
 	%D%/guard-direct-overwrite \
 	%D%/guard-each-other \
 	%D%/guard-flood \
+	%D%/guard-holder-dies \
 	%D%/guard-killed \
 	%D%/guard-late-write \
 	%D%/guard-lease \
 	%D%/guard-opens \
 	%D%/guard-own-layout \
+	%D%/guard-partial \
 	%D%/guard-read-flush \
 	%D%/guard-regrant \
 	%D%/guard-silent \
@@ -159,12 +161,14 @@ tests_system_guard_direct_cycle_LDADD = %D%/libstranger.la %D%/libdirect.la
 tests_system_guard_direct_overwrite_LDADD = %D%/libstranger.la %D%/libdirect.la
 tests_system_guard_each_other_LDADD = %D%/libstranger.la
 tests_system_guard_flood_LDADD = %D%/libstranger.la
+tests_system_guard_holder_dies_LDADD = %D%/libstranger.la
 tests_system_guard_killed_LDADD = %D%/libstranger.la
 tests_system_guard_late_write_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_guard_late_write_LDADD = %D%/libstranger.la $(URING_LIBS)
 tests_system_guard_lease_LDADD = %D%/libstranger.la
 tests_system_guard_opens_LDADD = %D%/libstranger.la
 tests_system_guard_own_layout_LDADD = %D%/libstranger.la
+tests_system_guard_partial_LDADD = %D%/libstranger.la
 tests_system_guard_read_flush_LDADD = %D%/libstranger.la
 tests_system_guard_regrant_LDADD = %D%/libstranger.la
 tests_system_guard_silent_LDADD = %D%/libstranger.la
