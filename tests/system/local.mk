@@ -68,6 +68,7 @@ system_programs = \
 	%D%/guard-late-write \
 	%D%/guard-lease \
 	%D%/guard-opens \
+	%D%/guard-own-access \
 	%D%/guard-own-layout \
 	%D%/guard-partial \
 	%D%/guard-read-flush \
@@ -76,6 +77,7 @@ system_programs = \
 	%D%/guard-strict \
 	%D%/guard-supervisor-dies \
 	%D%/guard-write \
+	%D%/guard-writer-stays \
 	%D%/hard-seal \
 	%D%/hold-expires \
 	%D%/holder-death \
@@ -167,6 +169,7 @@ tests_system_guard_late_write_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_guard_late_write_LDADD = %D%/libstranger.la $(URING_LIBS)
 tests_system_guard_lease_LDADD = %D%/libstranger.la
 tests_system_guard_opens_LDADD = %D%/libstranger.la
+tests_system_guard_own_access_LDADD = %D%/libstranger.la
 tests_system_guard_own_layout_LDADD = %D%/libstranger.la
 tests_system_guard_partial_LDADD = %D%/libstranger.la
 tests_system_guard_read_flush_LDADD = %D%/libstranger.la
@@ -175,6 +178,7 @@ tests_system_guard_silent_LDADD = %D%/libstranger.la
 tests_system_guard_strict_LDADD = %D%/libstranger.la
 tests_system_guard_supervisor_dies_LDADD = %D%/libstranger.la
 tests_system_guard_write_LDADD = %D%/libstranger.la
+tests_system_guard_writer_stays_LDADD = %D%/libstranger.la
 tests_system_hard_seal_LDADD = %D%/librig.la
 tests_system_hold_expires_LDADD = %D%/librig.la
 tests_system_holder_death_LDADD = %D%/librig.la
