@@ -32,7 +32,8 @@ static enum mapseal_verdict on_recall(struct mapseal_recall *recall, void *data)
 
 static void use(struct mapseal *m, const char *path, unsigned int flags, bool inside)
 {
-	struct mapseal_seal *seal = hold_with(m, "file", 0, 0, MAPSEAL_WRITE, flags, on_recall, NULL);
+	struct mapseal_seal *seal =
+		hold_with(m, "file", 0, 0, MAPSEAL_WRITE, flags, on_recall, NULL);
 	volatile unsigned char *bytes = mapseal_address(seal);
 	int fd = open(path, O_RDWR | O_CLOEXEC), expected = flags & MAPSEAL_PINNABLE ? 2 : 1;
 	unsigned char byte;

@@ -31,7 +31,7 @@ struct rig *fanotify_rig(void)
 	expect(unlink(path) == 0);
 	if (r == 0)
 		return rig;
-	printf("needs accesses that fanotify holds, which Linux 6.14 brought, on ext4, XFS or btrfs\n");
+	printf("needs accesses that fanotify holds: Linux 6.14, on ext4, XFS or btrfs\n");
 	rig_free(rig);
 	exit(77);
 }
