@@ -57,7 +57,7 @@ GUEST_FANOTIFY = $(filter-out tests/system/guard-lease,$(filter tests/system/gua
 GUEST_NEITHER = $(patsubst %,tests/system/%.sh,errors hold-command json plain)
 
 .PHONY: check-guest
-check-guest: $(check_PROGRAMS) mapsealctl$(EXEEXT) mapseald$(EXEEXT)
+check-guest: $(check_PROGRAMS) tests/matrix/matrix$(EXEEXT) mapsealctl$(EXEEXT) mapseald$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) \
 	GUEST_OLDEST='$(filter-out $(GUEST_NEITHER) $(GUEST_FANOTIFY),$(filter $(GUEST_OLDEST),$(TESTS)))'; export GUEST_OLDEST; \
 	GUEST_NEWEST='$(filter $(GUEST_NEWEST),$(TESTS))'; export GUEST_NEWEST; \
