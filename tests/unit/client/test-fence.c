@@ -23,7 +23,8 @@
 
 static struct peer peer;
 static int file, other;
-static sem_t step; /* the script has come so far */
+static sem_t step;  /* the script has come so far */
+static sem_t begun; /* a thread is about to touch */
 
 static int make_file(void)
 {
@@ -107,6 +108,8 @@ static void *touch(void *data)
 	int number = sigsetjmp(jump, 1);
 
 	if (number == 0)
+		sem_post(&begun);
+	if (number == 0)
 		*byte = 'F';
 	return (void *)(intptr_t)number;
 }
@@ -118,6 +121,7 @@ static void setup(void)
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
 	sem_init(&step, 0, 0);
+	sem_init(&begun, 0, 0);
 	file = make_file();
 	other = make_file();
 }
@@ -366,6 +370,7 @@ START_TEST(test_lost_parks_until_freed)
 	while (mapseal_seal_state(seal) != MAPSEAL_PARKED)
 		sched_yield();
 	ck_assert_int_eq(pthread_create(&thread, NULL, touch, mapseal_address(seal)), 0);
+	sem_wait(&begun); /* what a thread maps for itself must not come to lie where the seal was */
 	mapseal_seal_free(seal);
 	pthread_join(thread, &result);
 	ck_assert_int_eq((intptr_t)result, SIGSEGV);
