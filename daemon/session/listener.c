@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,20 @@ static int make_directory(const char *path)
 	return 0;
 }
 
+/*
+ * A process that was killed is gone before its ring is, and the ring has its socket open for a while:
+ * it can be connected to, and nobody will ever answer. Who began to listen on it is known, and may
+ * be seen not to be there any more (0: not by us).
+ */
+static bool outlived(int fd)
+{
+	socklen_t size = sizeof(struct ucred);
+	struct ucred who;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && who.pid > 0 &&
+	       kill(who.pid, 0) < 0 && errno == ESRCH;
+}
+
 /* 0 if the name is free now. */
 static int remove_stale(const struct sockaddr_un *address)
 {
@@ -164,9 +179,12 @@ static int remove_stale(const struct sockaddr_un *address)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-	    errno != ECONNREFUSED)
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
+		if (!outlived(fd))
+			return -EADDRINUSE;
+	} else if (errno != ECONNREFUSED) {
 		return -EADDRINUSE;
+	}
 	if (unlink(address->sun_path) < 0 && errno != ENOENT)
 		return -errno;
 	return 0;

@@ -19,7 +19,8 @@ struct listener_ops {
 
 /*
  * Makes the socket at @path with @mode and @group ((gid_t)-1: as it comes); the directory it is in is made too, if only that is missing.
- * A socket that nobody listens on is replaced. -EADDRINUSE: somebody does, or it is no socket.
+ * A socket that nobody listens on is replaced, and one whose listener is dead. -EADDRINUSE:
+ * somebody does, or it is no socket.
  */
 int listener_new(struct loop *loop, const char *path, mode_t mode, gid_t group,
 		 const struct listener_ops *ops, struct listener **ret);

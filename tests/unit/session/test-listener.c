@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/session/listener.h"
@@ -110,6 +111,32 @@ START_TEST(stale_is_replaced)
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
 	ck_assert_int_eq(listener_new(loop, path, 0666, (gid_t)-1, &ops, &listener), 0);
+	close(join());
+	end(listener);
+}
+END_TEST
+
+/* Whoever listened on it is dead, but it is still open, as it is in a ring that has not ended yet. */
+START_TEST(outlived_is_replaced)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct listener *listener;
+	char deeper[80];
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), status;
+	pid_t pid;
+
+	snprintf(deeper, sizeof(deeper), "%s/deeper", directory);
+	ck_assert_int_eq(mkdir(deeper, 0700), 0);
+	strcpy(address.sun_path, path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(listen(fd, 1));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	close(join());
+	ck_assert_int_eq(listener_new(loop, path, 0666, (gid_t)-1, &ops, &listener), 0);
+	close(fd);
 	close(join());
 	end(listener);
 }
@@ -230,6 +257,7 @@ int main(void)
 	tcase_add_test(tc, made_and_removed);
 	tcase_add_test(tc, in_use);
 	tcase_add_test(tc, stale_is_replaced);
+	tcase_add_test(tc, outlived_is_replaced);
 	tcase_add_test(tc, no_socket_is_left_alone);
 	tcase_add_test(tc, adopted);
 	tcase_add_test(tc, out_of_descriptors);
