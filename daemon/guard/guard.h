@@ -74,7 +74,8 @@ enum guard_writable_opens {
  * file is opened once, and never again while it is armed.
  *
  * Again for the same object: with another description, before the old one is closed (a read-only
- * one may be replaced like that at level FANOTIFY), or with another policy. Seals stay.
+ * one may be replaced like that at level FANOTIFY), or, at level FANOTIFY, with another policy. Seals
+ * stay. At level LEASE the lease is on the description: whoever waits for it goes on.
  *
  * -ENOMEM, -EMFILE; a file that can't be guarded is no error but COOPERATIVE.
  */

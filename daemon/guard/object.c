@@ -122,6 +122,19 @@ static void begin(struct guard *guard, struct object *object)
 		prove_soon(guard, object);
 }
 
+/* Opens are held from now on: those that passed while they were watched came too early for that. */
+static void find_watched(struct guard *guard, struct object *object)
+{
+	enum lease lease = lease_prove(object->fd, guard->prover_tid, guard->signal);
+
+	object_lease(guard, object, lease);
+	if (lease == LEASE_NOBODY || lease == LEASE_NO_WRITERS)
+		return;
+	taint_outsiders(&object->taint, true);
+	object->outsiders = true;
+	prove_soon(guard, object);
+}
+
 static int arm(struct guard *guard, uint64_t id, int fd, const struct stat *st,
 	       enum guard_writable_opens opens, enum guard_level *ret_level)
 {
@@ -140,6 +153,9 @@ static int arm(struct guard *guard, uint64_t id, int fd, const struct stat *st,
 		idmap_insert(&guard->objects, &object->node, id);
 		guard->stats.armed++;
 	}
+	if (object->level == GUARD_FANOTIFY && opens == GUARD_OPENS_HOLD &&
+	    object->opens == GUARD_OPENS_WATCH && object->writers)
+		find_watched(guard, object);
 	object->opens = opens;
 	if (object->level == GUARD_FANOTIFY) {
 		/* it was listened for all the time; the old description may be open still */

@@ -196,9 +196,14 @@ bool peer_is_capable(const struct peer *peer, int capability)
 {
 	struct pollfd ended = { .fd = peer->pidfd, .events = POLLIN };
 	char status[4096], *line;
+	unsigned int uid;
 
 	if (read_proc(peer->pid, "status", status, sizeof(status)) < 0 ||
 	    !in_our_user_namespace(peer->pid) || poll(&ended, 1, 0) != 0)
+		return false;
+	/* It may have called a set-user-id program since, whose rights are not those of who connected. */
+	line = strstr(status, "\nUid:");
+	if (!line || sscanf(line, "\nUid: %*u %u", &uid) != 1 || uid != peer->uid)
 		return false;
 	line = strstr(status, "\nCapEff:");
 	return line && strtoull(line + strlen("\nCapEff:"), NULL, 16) >> capability & 1;

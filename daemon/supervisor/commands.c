@@ -172,6 +172,15 @@ static void return_overtaken(struct supervisor *s, struct seal *seal)
 	refusal_send(seal->window->client, seal->return_serial, &refusal);
 }
 
+/* Some of a seal may be given back while the rest waits for strangers. */
+static bool is_whole(const struct supervisor *s, const struct core_command *c)
+{
+	struct core_seal_view view;
+
+	return core_seal_find(s->core, c->seal, &view) && c->start <= view.start &&
+	       c->end >= view.end;
+}
+
 static void fence(struct supervisor *s, const struct core_command *c)
 {
 	struct window *window = window_find(s, c->window);
@@ -197,8 +206,10 @@ static void fence(struct supervisor *s, const struct core_command *c)
 
 	if (seal && seal->returning && c->cause != CORE_CAUSE_RETURN)
 		return_overtaken(s, seal);
-	if (seal && seal->settling == SETTLING_REGRANT)
+	if (seal && seal->settling == SETTLING_REGRANT && is_whole(s, c))
 		guards_forget(s, seal); /* it was parked all the time */
+	if (seal && seal->settling == SETTLING_GRANT && c->cause == CORE_CAUSE_PARK)
+		overtaken(s, seal); /* a window that was never opened can't be granted again */
 	if (window && window->direct) {
 		direct_fence(s, c);
 		return;

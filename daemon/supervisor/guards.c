@@ -31,6 +31,7 @@
 #include "util/cleanup.h"
 
 #define MAX_HELD 4096 /* strangers at a time; each is a thread that sleeps in the kernel */
+#define EVENTS_AT_ONCE 64 /* who is denied comes again at once: others want their turn */
 
 /* ---- objects ---------------------------------------------------------------------------- */
 
@@ -145,10 +146,11 @@ uint64_t guards_era(struct supervisor *s, const struct object *object)
 	return object->era + state.lost;
 }
 
-static int tell_guard(struct supervisor *s, const struct seal *seal)
+static int tell_guard(struct supervisor *s, struct seal *seal)
 {
 	struct core_seal_view view;
 	struct guard_seal guarded;
+	int r;
 
 	if (!core_seal_find(s->core, seal->node.id, &view))
 		return -ENOENT;
@@ -161,7 +163,9 @@ static int tell_guard(struct supervisor *s, const struct seal *seal)
 		.mode = view.mode,
 		.pinnable = view.pinnable,
 	};
-	return guard_seal_add(s->guard, &guarded);
+	r = guard_seal_add(s->guard, &guarded);
+	seal->guarded |= r >= 0;
+	return r;
 }
 
 static void go_on(struct supervisor *s, struct seal *seal)
@@ -253,8 +257,15 @@ void guards_shrunk(struct supervisor *s, struct seal *seal, struct seal *upper)
 {
 	const struct object *object = seal->window->object;
 
-	if (!object->armed || object->guard == GUARD_COOPERATIVE || seal->undoing)
+	/* of one that is parked the guard hears when both halves are granted again */
+	if (!object->armed || object->guard == GUARD_COOPERATIVE || seal->undoing ||
+	    !seal->guarded)
 		return;
+	if (upper && seal->settling) {
+		guards_admit(s, upper, seal->settling);
+		tell_guard(s, seal);
+		return;
+	}
 	/* the upper half first, and at once: what it promises has been in force all the time */
 	if (upper && tell_guard(s, upper) == GUARD_TAINTED) {
 		guard_seal_insist(s->guard, upper->node.id);
@@ -269,8 +280,9 @@ void guards_forget(struct supervisor *s, struct seal *seal)
 	seal->settling = SETTLING_NOTHING;
 	core_settled(s->core, seal->node.id);
 	list_unlink(&seal->naming);
-	if (seal->window->object->armed)
+	if (seal->guarded)
 		guard_seal_remove(s->guard, seal->node.id);
+	seal->guarded = false;
 }
 
 /* ---- events ----------------------------------------------------------------------------- */
@@ -332,7 +344,12 @@ void guards_drain(struct supervisor *s)
 {
 	struct guard_event event;
 
-	while (guard_next(s->guard, &event)) {
+	s->guard_waits = true;
+	for (int n = 0; n < EVENTS_AT_ONCE; n++) {
+		if (!guard_next(s->guard, &event)) {
+			s->guard_waits = false;
+			return;
+		}
 		switch (event.type) {
 		case GUARD_EVENT_HELD:
 			stranger_held(s, &event);

@@ -10,7 +10,9 @@
  * proved the right to write.
  *
  * What an export says about time holds for its file however it was named first: or whoever can open the
- * file could come before the export does, and have breakers wait as long as the defaults allow.
+ * file could come before the export does, and have breakers wait as long as the defaults allow. Of two
+ * exports it is the first one's; but where one is strict it is for whoever comes through it, and so for
+ * all from then on.
  *
  * The pager knows up to two objects for one of ours, one to fill READ windows from, and, once there is
  * a writer, one for WRITE windows. They never serve the same bytes at the same time.
@@ -185,18 +187,27 @@ static struct object *find_inode(struct supervisor *s, dev_t dev, ino_t ino)
 static void adopt(struct supervisor *s, struct object *object, const char *name,
 		  const struct export *export)
 {
+	bool exported = object->exported, strict, hold_opens;
 	char *copy;
 
-	if (!export || object->exported)
+	if (!export)
+		return;
+	strict = object->strict || export->strict;
+	hold_opens = object->hold_opens || export->opens == EXPORT_OPENS_HOLD;
+	if (exported && strict == object->strict && hold_opens == object->hold_opens)
 		return;
 	object->exported = true;
-	object->policy = export->policy;
-	object->strict = export->strict;
-	object->hold_opens = export->opens == EXPORT_OPENS_HOLD;
-	guards_bound_policy(s, object, &object->policy);
-	core_object_policy(s->core, object->node.id, &object->policy);
-	guards_renew(s, object, object->fd); /* or it stays as it was */
-	copy = strdup(name);
+	object->strict = strict;
+	object->hold_opens = hold_opens;
+	if (!exported) {
+		object->policy = export->policy;
+		guards_bound_policy(s, object, &object->policy);
+		core_object_policy(s->core, object->node.id, &object->policy);
+	}
+	/* Or it stays as it was. A lease knows no policy, and to take it anew would let go who waits. */
+	if (object->guard == GUARD_FANOTIFY)
+		guards_renew(s, object, object->fd);
+	copy = exported ? NULL : strdup(name);
 	if (!copy)
 		return; /* then it is called as it was */
 	free(object->name);

@@ -79,6 +79,7 @@ struct supervisor {
 	uint64_t kick_at; /* when the pager hears of its jobs; CORE_NEVER: there are none */
 	size_t n_unanswered; /* requests that the core has not answered */
 	struct list late; /* jobs that the pager has not been given */
+	bool guard_waits;  /* there may be more of its events */
 	bool notify_asked; /* the pager has been asked for a sign of life */
 	bool stopping, told_stopping;
 	int failed; /* -errno: the loop can't go on */
@@ -215,6 +216,7 @@ struct seal {
 	bool undoing;	/* the window could not be opened */
 	/* guards: */
 	enum settling settling;
+	bool guarded;	    /* the guard has been told of it, and not to forget it */
 	bool weak;	    /* the guard can't answer for it */
 	struct list naming; /* of the object's */
 	/* direct: */

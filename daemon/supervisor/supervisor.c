@@ -125,6 +125,8 @@ static uint64_t next_deadline(const struct supervisor *s, uint64_t deadline)
 {
 	uint64_t next = core_next_deadline(s->core);
 
+	if (s->guard_waits)
+		return 0;
 	if (!s->notify_asked && s->notify_at < next)
 		next = s->notify_at;
 	if (jobs_due(s) < next)
@@ -140,6 +142,8 @@ int supervisor_step(struct supervisor *s, uint64_t deadline)
 	r = loop_step(s->loop, next_deadline(s, deadline));
 	if (r < 0)
 		return r;
+	if (s->guard_waits)
+		guards_drain(s);
 	core_tick(s->core, loop_now());
 	do
 		commands_drain(s);

@@ -118,6 +118,29 @@ static void lenient(const char *path)
 	mapseal_close(m);
 }
 
+/* Who opened it while opens were only watched is an outsider for a strict export of the same file. */
+static void both(const char *path)
+{
+	struct mapseal_request request = {
+		.size = sizeof(request), .object = "strict", .fd = -1, .mode = MAPSEAL_READ
+	};
+	struct mapseal *m = client(0);
+	struct mapseal_seal *watched = hold(m, "loose", 0, SIZE / 2, MAPSEAL_READ, 0), *seal;
+	struct actor actor = outsider_start(path);
+
+	request.offset = request.length = SIZE / 2;
+	must_refuse(mapseal_acquire(m, &request, &seal), EBUSY);
+	expect_str(mapseal_last_error()->code, "OUTSIDERS");
+	expect(!is_weak(m, watched));
+	outsider_closes(&actor);
+	while (mapseal_acquire(m, &request, &seal) < 0)
+		expect_str(mapseal_last_error()->code, "OUTSIDERS");
+	expect(!is_weak(m, seal));
+	mapseal_seal_free(seal);
+	mapseal_seal_free(watched);
+	mapseal_close(m);
+}
+
 int main(void)
 {
 	struct rig *rig = fanotify_rig();
@@ -126,9 +149,11 @@ int main(void)
 
 	rig_start(rig,
 		  "[export file]\npath = %s\nread = *\n"
+		  "[export loose]\npath = %s\nread = *\n"
 		  "[export strict]\npath = %s\nread = *\nstrict = yes\n",
-		  path, path_strict);
+		  path, path_strict, path_strict);
 	strict(path_strict);
+	both(path_strict);
 	lenient(path);
 	rig_free(rig);
 	return 0;

@@ -69,16 +69,19 @@ system_programs = \
 	%D%/guard-lease \
 	%D%/guard-opens \
 	%D%/guard-own-access \
+	%D%/guard-lease-export \
 	%D%/guard-own-layout \
 	%D%/guard-partial \
 	%D%/guard-read-flush \
 	%D%/guard-regrant \
 	%D%/guard-silent \
+	%D%/guard-settle \
 	%D%/guard-strict \
 	%D%/guard-supervisor-dies \
 	%D%/guard-write \
 	%D%/guard-writer-stays \
 	%D%/hard-seal \
+	%D%/hard-travelled \
 	%D%/hold-expires \
 	%D%/holder-death \
 	%D%/huge-pages \
@@ -170,16 +173,19 @@ tests_system_guard_late_write_LDADD = %D%/libstranger.la $(URING_LIBS)
 tests_system_guard_lease_LDADD = %D%/libstranger.la
 tests_system_guard_opens_LDADD = %D%/libstranger.la
 tests_system_guard_own_access_LDADD = %D%/libstranger.la
+tests_system_guard_lease_export_LDADD = %D%/libstranger.la
 tests_system_guard_own_layout_LDADD = %D%/libstranger.la
 tests_system_guard_partial_LDADD = %D%/libstranger.la
 tests_system_guard_read_flush_LDADD = %D%/libstranger.la
 tests_system_guard_regrant_LDADD = %D%/libstranger.la
 tests_system_guard_silent_LDADD = %D%/libstranger.la
+tests_system_guard_settle_LDADD = %D%/libstranger.la
 tests_system_guard_strict_LDADD = %D%/libstranger.la
 tests_system_guard_supervisor_dies_LDADD = %D%/libstranger.la
 tests_system_guard_write_LDADD = %D%/libstranger.la
 tests_system_guard_writer_stays_LDADD = %D%/libstranger.la
 tests_system_hard_seal_LDADD = %D%/librig.la
+tests_system_hard_travelled_LDADD = %D%/librig.la
 tests_system_hold_expires_LDADD = %D%/librig.la
 tests_system_holder_death_LDADD = %D%/librig.la
 tests_system_huge_pages_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
