@@ -99,8 +99,9 @@ bool guard_state(struct guard *guard, uint64_t object, struct guard_state *ret);
 uint32_t guard_limit_ms(const struct guard *guard, enum guard_level level);
 
 /* GUARD_EVENT_OUTSIDERS follows: who has the file open, as far as /proc tells. A mapping whose
- * descriptor was closed is not found: that would mean to wait for locks that strangers hold. */
-void guard_outsiders(struct guard *guard, uint64_t object);
+ * descriptor was closed is not found: that would mean to wait for locks that strangers hold.
+ * -ENOMEM: no event follows. */
+int guard_outsiders(struct guard *guard, uint64_t object);
 
 /* ---- seals ------------------------------------------------------------------------------- */
 

@@ -133,14 +133,14 @@ void outsiders_free(struct guard *guard)
 		free(list_entry(l, struct outsiders_job, link));
 }
 
-void guard_outsiders(struct guard *guard, uint64_t object)
+int guard_outsiders(struct guard *guard, uint64_t object)
 {
 	struct outsiders_job *job = calloc(1, sizeof(*job));
 	const uint64_t one = 1;
 	ssize_t r = 0;
 
 	if (!job)
-		return;
+		return -ENOMEM;
 	job->object = object;
 	job->notice.on_heap = true;
 	job->notice.event = (struct guard_event){
@@ -152,4 +152,5 @@ void guard_outsiders(struct guard *guard, uint64_t object)
 	pthread_mutex_unlock(&guard->lock);
 	r = write(guard->prove_fd, &one, sizeof(one));
 	(void)r;
+	return 0;
 }

@@ -196,10 +196,13 @@ static void refuse_strict(struct supervisor *s, struct seal *seal)
 {
 	struct object *object = seal->window->object;
 	bool first = list_empty(&object->naming);
+	struct refusal refusal;
 
 	list_append(&object->naming, &seal->naming);
-	if (first)
-		guard_outsiders(s->guard, object->node.id);
+	if (!first || guard_outsiders(s->guard, object->node.id) == 0)
+		return;
+	refuse(&refusal, PROTO_E_NO_MEMORY, "the supervisor is out of memory");
+	give_up(s, seal, &refusal);
 }
 
 static void unsettled(struct supervisor *s, struct seal *seal)
@@ -313,8 +316,8 @@ static void refuse_named(const struct object *object, const struct guard_event *
 	describe_object(object, name, sizeof(name));
 	if (n)
 		refuse(refusal, PROTO_E_OUTSIDERS,
-		       "%s is strict, and pid %s%s have it open since before it could be guarded; end "
-		       "them, or have them close it",
+		       "%s is strict, and pid %s%s have it open, since before it could be guarded or "
+		       "for writing; end them, or have them close it",
 		       name, pids, event->n_pids > n ? " and others" : "");
 	else
 		refuse(refusal, PROTO_E_OUTSIDERS,

@@ -79,6 +79,7 @@ struct supervisor {
 	uint64_t kick_at; /* when the pager hears of its jobs; CORE_NEVER: there are none */
 	size_t n_unanswered; /* requests that the core has not answered */
 	struct list late; /* jobs that the pager has not been given */
+	uint64_t denial_at, denials_unsaid; /* of strangers, in the log */
 	bool guard_waits;  /* there may be more of its events */
 	bool notify_asked; /* the pager has been asked for a sign of life */
 	bool stopping, told_stopping;

@@ -24,6 +24,8 @@
 #include "daemon/session/peer.h"
 #include "daemon/supervisor/wiring.h"
 
+#define DENIALS_EVERY_NS UINT64_C(1000000000) /* a line for one; the others are counted */
+
 struct stranger *stranger_find(const struct supervisor *s, uint64_t request)
 {
 	struct idmap_node *n = idmap_find(&s->strangers, request);
@@ -144,6 +146,23 @@ static bool is_worth_a_line(const struct core_command *c)
 	return false;
 }
 
+/* One that is denied may try again as often as it likes. */
+static bool may_log_denial(struct supervisor *s)
+{
+	uint64_t now = loop_now();
+
+	if (now - s->denial_at < DENIALS_EVERY_NS && s->denial_at) {
+		s->denials_unsaid++;
+		return false;
+	}
+	if (s->denials_unsaid)
+		log_line(LOG_LEVEL_INFO, "%llu more strangers were denied something in between",
+			 (unsigned long long)s->denials_unsaid);
+	s->denials_unsaid = 0;
+	s->denial_at = now;
+	return true;
+}
+
 void stranger_ready(struct supervisor *s, struct stranger *stranger, const struct core_command *c)
 {
 	guard_answer(s->guard, stranger->ticket.id, GUARD_ALLOW);
@@ -173,7 +192,8 @@ void stranger_refused(struct supervisor *s, struct stranger *stranger, const str
 		break;
 	}
 	guard_answer(s->guard, stranger->ticket.id, verdict);
-	log_it(s, stranger, c, proto_text(PROTO_TEXT_OUTCOME, outcome));
+	if (is_worth_a_line(c) || may_log_denial(s))
+		log_it(s, stranger, c, proto_text(PROTO_TEXT_OUTCOME, outcome));
 	tell(s, stranger, PROTO_CHANGE_BREAK_ENDED, proto_text(PROTO_TEXT_OUTCOME, outcome));
 	stranger_free(s, stranger);
 }
