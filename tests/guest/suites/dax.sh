@@ -12,7 +12,7 @@ for type in ext4 xfs; do
 		GUEST_DIRECTORY=/mnt run "tests/guest/$type/$test" "$(built "tests/guest/$test")"
 	done
 	# nothing is expected by the cell, for DAX can do less; but nothing may go uncaught where that is promised
-	run "dax/$type/tests/matrix/matrix" "$(built tests/matrix/matrix)" --disk "$type" --at /mnt --setting strict -
+	run "dax/$type/tests/matrix/matrix" "$(built tests/matrix/matrix)" --disk "$type" --at /mnt --setting strict --seal "DIRECT WRITE" -
 	umount /mnt
 done
 for test in $GUEST_DIRECT; do
