@@ -101,6 +101,7 @@ wait
 for kernel in "${fetched[@]}"; do
 	dir=$build/guest/$kernel
 	echo "$kernel: $(cat "$dir"/guest-release 2>/dev/null), $(cat "$dir/took")"
+	grep -h 'once more' "$dir/inside.log" 2>/dev/null || true # said aloud, and no verdict
 	cat "$dir/report"
 	[ ! -e "$dir/failed" ] || status=1
 	read -r p _ f _ s _ <<<"$(tail -n 1 "$dir/report")"

@@ -17,7 +17,7 @@ mkdir -p "$work"/{lists/partial,archives/partial,unpacked}
 
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources} 2>/dev/null |
 	grep -Eo 'https?://[^ ]*/debian/?( |$)' | head -n 1) || true
-mirror=${mirror:-http://deb.debian.org/debian}
+[ -n "$mirror" ] || { echo "no kernel of $suite in $dir, and no Debian mirror in apt's sources to fetch one from"; exit 77; }
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$work/sources.list"
 apt_options=(
 	-o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
