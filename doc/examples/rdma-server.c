@@ -13,8 +13,9 @@
  *	on_recall	ends the peer's connection and the registration; then nothing can write any more, and
  *			what was written is flushed when the window is returned
  *
- * After that the server asks for the window again, as soon as it is told that it could have it. If it does not
- * react in time the window is revoked: the device goes on writing into pages that nobody will look at.
+ * After that the server asks for the window again, as soon as it is told that it could have it; a peer that comes
+ * meanwhile waits. If the server does not react in time the window is revoked: the device goes on writing into pages that
+ * nobody will look at.
  *
  * With --direct it is the file itself, on DAX, where a peer's bytes are in it at once. The device has to do on-demand
  * paging, which pins nothing: it asks the kernel for each page that it does not know. A DIRECT seal that is revoked is
@@ -43,9 +44,10 @@ struct server {
 	struct mapseal *m;
 	struct mapseal_seal *seal;
 	struct rdma_event_channel *channel;
-	struct rdma_cm_id *listener, *peer;
+	struct rdma_cm_id *listener, *peer, *waiting;
 	struct ibv_mr *mr;
-	bool ask; /* for the window: it was taken, or could be had again */
+	bool serving; /* the window is there, all of it */
+	bool ask;     /* for the window: it was taken, or could be had again */
 };
 
 static void die(const char *what)
@@ -79,6 +81,28 @@ static void let_go(struct server *server)
 	server->peer = NULL;
 }
 
+static void turn_away(struct rdma_cm_id *peer)
+{
+	rdma_reject(peer, NULL, 0);
+	rdma_destroy_id(peer);
+}
+
+/* False: the window was taken meanwhile. */
+static bool register_window(struct server *server, struct rdma_cm_id *peer, int access)
+{
+	int r = mapseal_enter(server->seal);
+
+	if (r == -ESTALE)
+		return false;
+	must(r, "enter");
+	server->mr = ibv_reg_mr(peer->pd, mapseal_address(server->seal),
+				mapseal_length(server->seal), access);
+	mapseal_exit(server->seal);
+	if (!server->mr && mapseal_seal_state(server->seal) == MAPSEAL_HELD)
+		die("register the window");
+	return server->mr;
+}
+
 static void welcome(struct server *server, struct rdma_cm_id *peer)
 {
 	struct ibv_qp_init_attr attr = {
@@ -86,9 +110,8 @@ static void welcome(struct server *server, struct rdma_cm_id *peer)
 		.cap = { .max_send_wr = 1, .max_recv_wr = 1, .max_send_sge = 1, .max_recv_sge = 1 },
 	};
 	int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE;
-	char *window = mapseal_address(server->seal);
 	struct rdma_offer offer = {
-		.address = htobe64((uintptr_t)window),
+		.address = htobe64((uintptr_t)mapseal_address(server->seal)),
 		.length = htobe64(mapseal_length(server->seal)),
 	};
 	struct rdma_conn_param param = {
@@ -101,13 +124,26 @@ static void welcome(struct server *server, struct rdma_cm_id *peer)
 		die("queue pair");
 	if (server->direct)
 		access |= IBV_ACCESS_ON_DEMAND;
-	server->mr = ibv_reg_mr(peer->pd, window, mapseal_length(server->seal), access);
-	if (!server->mr)
-		die("register the window");
+	if (!register_window(server, peer, access)) {
+		rdma_destroy_qp(peer);
+		turn_away(peer);
+		return;
+	}
 	offer.rkey = htonl(server->mr->rkey);
 	if (rdma_accept(peer, &param) < 0)
 		die("accept");
 	server->peer = peer;
+}
+
+/* One at a time; one may wait until there is something to serve. */
+static void knock(struct server *server, struct rdma_cm_id *peer)
+{
+	if (server->peer || server->waiting)
+		turn_away(peer);
+	else if (server->serving)
+		welcome(server, peer);
+	else
+		server->waiting = peer;
 }
 
 static void on_connection(struct server *server)
@@ -120,16 +156,16 @@ static void on_connection(struct server *server)
 		type = event->event;
 		id = event->id;
 		rdma_ack_cm_event(event);
-		if (type == RDMA_CM_EVENT_CONNECT_REQUEST && (server->peer || !server->seal)) {
-			rdma_reject(id, NULL, 0);
-			rdma_destroy_id(id);
-		} else if (type == RDMA_CM_EVENT_CONNECT_REQUEST) {
-			welcome(server, id);
+		if (type == RDMA_CM_EVENT_CONNECT_REQUEST) {
+			knock(server, id);
 		} else if (type == RDMA_CM_EVENT_ESTABLISHED) {
 			printf("a peer writes\n");
 		} else if (id == server->peer) {
 			let_go(server);
 			printf("the peer left\n");
+		} else if (id == server->waiting) {
+			rdma_destroy_id(id);
+			server->waiting = NULL;
 		}
 	}
 	if (errno != EAGAIN)
@@ -140,7 +176,10 @@ static void on_connection(struct server *server)
 
 static enum mapseal_verdict on_recall(struct mapseal_recall *recall, void *data)
 {
-	let_go(data);
+	struct server *server = data;
+
+	server->serving = false;
+	let_go(server);
 	printf("recalled: deregistered\n");
 	recall->whole = true;
 	return MAPSEAL_RETURN;
@@ -157,6 +196,7 @@ static void on_event(struct mapseal *m, const struct mapseal_event *event, void 
 		server->ask = true;
 		break;
 	case MAPSEAL_EVENT_REVOKED:
+		server->serving = false;
 		printf("revoked\n");
 		server->ask = true;
 		break;
@@ -171,12 +211,19 @@ static void on_event(struct mapseal *m, const struct mapseal_event *event, void 
 	}
 }
 
-static void populate(struct server *server)
+/* False: it is asked for already, or was taken. What there is to do about it comes with the next dispatch. */
+static bool populate(struct server *server)
 {
-	must(mapseal_enter(server->seal), "enter");
-	must(mapseal_populate(server->seal, 0, mapseal_length(server->seal), MAPSEAL_WRITE),
-	     "populate");
-	mapseal_exit(server->seal);
+	int r = mapseal_enter(server->seal);
+
+	if (r == 0) {
+		r = mapseal_populate(server->seal, 0, mapseal_length(server->seal), MAPSEAL_WRITE);
+		mapseal_exit(server->seal);
+	}
+	if (r == -ESTALE)
+		return false;
+	must(r, "populate");
+	return true;
 }
 
 static void acquire(struct server *server)
@@ -196,15 +243,23 @@ static void acquire(struct server *server)
 	if (!server->direct)
 		request.flags |= MAPSEAL_PINNABLE;
 	let_go(server);
+	server->serving = false;
 	server->seal = mapseal_seal_free(server->seal);
 	server->ask = false;
 	r = mapseal_acquire(server->m, &request, &server->seal);
 	if (r == -EAGAIN)
 		return;
 	must(r, "acquire");
-	if (!server->direct)
-		populate(server);
+	if (!server->direct && !populate(server))
+		return;
+	server->serving = true;
 	printf("serving %llu bytes\n", (unsigned long long)mapseal_length(server->seal));
+	if (server->waiting) {
+		struct rdma_cm_id *peer = server->waiting;
+
+		server->waiting = NULL;
+		welcome(server, peer);
+	}
 }
 
 /* ---- both -------------------------------------------------------------------------------- */
