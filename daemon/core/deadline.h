@@ -33,6 +33,8 @@
  *	AWAKE              a stranger is held and does not sleep yet -> it is looked at again, so
  *	                   many times, and then taken for the worst that it can be
  *	PROVE, PROVE_MAX   what was let go may not be over -> it is looked at again, ever less often
+ *	DEVICES            a break is ready -> it is answered, though the kernel has not told what is
+ *	                   registered with RDMA devices
  *	PRESSURE           waited for memory in all, within the window -> the kernel tells
  */
 #define DEADLINE_LATE_NS      UINT64_C(10000000)
@@ -49,6 +51,7 @@
 #define DEADLINE_AWAKE_TRIES  250
 #define DEADLINE_PROVE_NS     UINT64_C(1000000)
 #define DEADLINE_PROVE_MAX_NS UINT64_C(1024000000)
+#define DEADLINE_DEVICES_NS   UINT64_C(500000000)
 /* as the kernel wants them written */
 #define DEADLINE_PRESSURE_US	    "200000"
 #define DEADLINE_PRESSURE_WINDOW_US "2000000"

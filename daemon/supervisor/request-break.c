@@ -219,6 +219,7 @@ struct readiness *readiness_free(struct readiness *ready)
 {
 	if (!ready)
 		return NULL;
+	list_unlink(&ready->link);
 	free(ready->account);
 	free(ready->registered);
 	free(ready);
@@ -231,6 +232,7 @@ static struct readiness *readiness_new(const struct core_command *c)
 
 	if (!ready)
 		return NULL;
+	list_init(&ready->link);
 	ready->command = *c;
 	ready->account = calloc(c->n_account, sizeof(*ready->account));
 	ready->registered = calloc(c->n_account, sizeof(*ready->registered));
@@ -246,10 +248,14 @@ void break_ready(struct supervisor *s, struct pending *pending, const struct cor
 	uint32_t n = registrations_look(s, c, pending->node.id);
 
 	pending->ready = n ? readiness_new(c) : NULL;
-	if (pending->ready)
-		pending->ready->n_asked = n;
-	else
+	if (!pending->ready) {
 		tell_ready(s, pending, c, NULL);
+		return;
+	}
+	pending->ready->n_asked = n;
+	pending->ready->pending = pending;
+	pending->ready->until = loop_now() + DEADLINE_DEVICES_NS;
+	list_append(&s->unready, &pending->ready->link);
 }
 
 static void told(struct supervisor *s, struct pending *pending)
@@ -275,6 +281,28 @@ void break_registered(struct supervisor *s, uint64_t request, uint64_t seal,
 			ready->registered[i] = *registered;
 	if (--ready->n_asked == 0)
 		told(s, pending);
+}
+
+uint64_t breaks_due(const struct supervisor *s)
+{
+	struct list *first = list_first(&s->unready);
+
+	return first ? list_entry(first, struct readiness, link)->until : CORE_NEVER;
+}
+
+void breaks_expire(struct supervisor *s)
+{
+	while (breaks_due(s) <= loop_now()) {
+		struct list *first = list_first(&s->unready);
+		struct pending *pending = list_entry(first, struct readiness, link)->pending;
+
+		log_line(LOG_LEVEL_WARNING,
+			 "break %llu: for %u ms the kernel has not told what holders that were revoked "
+			 "have registered with RDMA devices; it is answered without",
+			 (unsigned long long)pending->node.id,
+			 (unsigned int)(DEADLINE_DEVICES_NS / 1000000));
+		told(s, pending);
+	}
 }
 
 void break_refused(struct supervisor *s, struct pending *pending, const struct core_command *c)

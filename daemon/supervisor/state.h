@@ -79,6 +79,7 @@ struct supervisor {
 	uint64_t kick_at; /* when the pager hears of its jobs; CORE_NEVER: there are none */
 	size_t n_unanswered; /* requests that the core has not answered */
 	struct list late; /* jobs that the pager has not been given */
+	struct list unready; /* breaks whose answer waits, in order of time */
 	uint64_t denial_at, denials_unsaid; /* of strangers, in the log */
 	bool guard_waits;  /* there may be more of its events */
 	bool notify_asked; /* the pager has been asked for a sign of life */
@@ -145,6 +146,9 @@ enum pending_type { PENDING_ACQUIRE, PENDING_BREAK };
 
 /* A break that is ready, until it is known what devices may still do for whom it was taken from. */
 struct readiness {
+	struct list link; /* supervisor->unready */
+	struct pending *pending;
+	uint64_t until;
 	struct core_command command; /* its account: our copy */
 	struct core_account_entry *account;
 	struct registered {

@@ -131,6 +131,8 @@ static uint64_t next_deadline(const struct supervisor *s, uint64_t deadline)
 		next = s->notify_at;
 	if (jobs_due(s) < next)
 		next = jobs_due(s);
+	if (breaks_due(s) < next)
+		next = breaks_due(s);
 	return next < deadline ? next : deadline;
 }
 
@@ -144,6 +146,7 @@ int supervisor_step(struct supervisor *s, uint64_t deadline)
 		return r;
 	if (s->guard_waits)
 		guards_drain(s);
+	breaks_expire(s);
 	core_tick(s->core, loop_now());
 	do
 		commands_drain(s);
@@ -335,6 +338,7 @@ int supervisor_new(const struct config *config, int guard_group, struct supervis
 	list_init(&s->watchers);
 	list_init(&s->quarantine_list);
 	list_init(&s->late);
+	list_init(&s->unready);
 	for (size_t i = 0; i < INODE_BUCKETS; i++)
 		list_init(&s->inodes[i]);
 	r = loop_new(RING_ENTRIES, &s->loop);

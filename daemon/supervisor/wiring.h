@@ -235,6 +235,9 @@ void break_expired(struct supervisor *s, struct pending *pending);
 void break_over(struct supervisor *s, const struct core_command *command);
 void break_registered(struct supervisor *s, uint64_t request, uint64_t seal,
 		      const struct registered *registered);
+/* When the next answer has waited for long enough, CORE_NEVER: none waits; and what is due. */
+uint64_t breaks_due(const struct supervisor *s);
+void breaks_expire(struct supervisor *s);
 struct readiness *readiness_free(struct readiness *ready);
 /* @registered: NULL, nobody asked. */
 void break_holder_part(struct supervisor *s, struct client *client, uint32_t serial,

@@ -28,6 +28,13 @@ tests_system_libstranger_la_LIBADD = %D%/librig.la
 check_PROGRAMS += %D%/supervise
 tests_system_supervise_LDADD = %D%/librig.la
 
+# A supervisor that the kernel tells nothing of RDMA devices.
+check_PROGRAMS += %D%/mute-kernel
+tests_system_mute_kernel_SOURCES = daemon/mapseald.c %D%/mute-kernel.c
+tests_system_mute_kernel_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+tests_system_mute_kernel_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=rdma_next
+tests_system_mute_kernel_LDADD = daemon/libsupervisor.la $(SYSTEMD_LIBS)
+
 system_programs = \
 	%D%/abandoned-proofs \
 	%D%/anonymous-object \
@@ -105,6 +112,7 @@ system_programs = \
 	%D%/recall-transparent \
 	%D%/return-is-late \
 	%D%/revoke-park \
+	%D%/registrations-late \
 	%D%/rights-apart \
 	%D%/rogue-memory \
 	%D%/rogue-remap \
@@ -211,6 +219,7 @@ tests_system_recall_silent_LDADD = %D%/librig.la
 tests_system_recall_transparent_LDADD = %D%/librig.la
 tests_system_return_is_late_LDADD = %D%/librig.la
 tests_system_revoke_park_LDADD = %D%/librig.la
+tests_system_registrations_late_LDADD = %D%/librig.la
 tests_system_rights_apart_LDADD = %D%/librig.la
 tests_system_rogue_memory_LDADD = %D%/librig.la
 tests_system_rogue_remap_LDADD = %D%/librig.la

@@ -168,6 +168,8 @@ void rig_start(struct rig *rig, const char *format, ...)
 	if (rig->supervisor == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setenv("NOTIFY_SOCKET", notify.sun_path, 1);
+		if (rig->keeps_log)
+			expect(freopen(rig_path(rig, "log"), "a", stderr));
 		rig_exec(rig);
 	}
 	rig_wait_notified(rig, "READY=1");
@@ -193,6 +195,35 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return remove(path);
 }
 
+void rig_keep_log(struct rig *rig)
+{
+	rig->keeps_log = true;
+}
+
+unsigned int rig_logged(struct rig *rig, const char *text)
+{
+	FILE *log = fopen(rig_path(rig, "log"), "re");
+	unsigned int n = 0;
+	char line[4096];
+
+	expect(log);
+	while (fgets(line, sizeof(line), log))
+		n += strstr(line, text) != NULL;
+	fclose(log);
+	return n;
+}
+
+static void show_log(struct rig *rig)
+{
+	FILE *log = rig->keeps_log ? fopen(rig_path(rig, "log"), "re") : NULL;
+	char line[4096];
+
+	while (log && fgets(line, sizeof(line), log))
+		fputs(line, stderr);
+	if (log)
+		fclose(log);
+}
+
 void rig_stop(struct rig *rig)
 {
 	int status;
@@ -202,6 +233,7 @@ void rig_stop(struct rig *rig)
 	expect(kill(rig->supervisor, SIGTERM) == 0);
 	expect_eq(waitpid(rig->supervisor, &status, 0), rig->supervisor);
 	rig->supervisor = 0;
+	show_log(rig);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		expect_failed(__FILE__, __LINE__, "the supervisor left with status %#x after SIGTERM",
 			      (unsigned int)status);

@@ -82,6 +82,7 @@ struct rig {
 	pid_t supervisor;
 	int activated; /* > 0: a socket that is passed to the supervisor, as systemd does */
 	int notified;  /* where the supervisor's notifications come in */
+	bool keeps_log;
 };
 
 /* Leaves with 77 and a reason when not run as root. */
@@ -108,6 +109,10 @@ void rig_exec(struct rig *rig) __attribute__((noreturn));
 
 /* Waits until the supervisor has said @word by sd_notify(3); its end before that is a failure. */
 void rig_wait_notified(struct rig *rig, const char *word);
+
+/* Before the start: what the supervisor logs is kept, and shown when it is stopped. How many lines of it have @text. */
+void rig_keep_log(struct rig *rig);
+unsigned int rig_logged(struct rig *rig, const char *text);
 
 /* Ends the supervisor, which must leave in good order. */
 void rig_stop(struct rig *rig);
