@@ -255,7 +255,7 @@ static void look(struct core *core, struct request *r, struct obstacle *obstacle
 	attach(core, r);
 out:
 	if (ahead)
-		core_request_wait_for(core, r, ahead);
+		core_behind_wait(core, r, ahead);
 	if (ahead || r->outstanding > 0)
 		r->waited = true;
 	else

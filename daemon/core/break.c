@@ -188,7 +188,7 @@ void core_break_ready(struct core *core, struct request *request)
 	} while (by_token(core, request->token));
 	idmap_insert(&core->tokens, &request->by_token, request->token);
 	core->stats.holds++;
-	core_request_let_guards_pass(core, request);
+	core_behind_hold(core, request);
 	command->token = request->token;
 	command->hold_ms = request->hold_ms;
 }

@@ -194,6 +194,7 @@ struct request {
 	unsigned int flags;
 	uint32_t hold_ms;
 	bool in_line, waited, guarding;
+	bool stalled;		   /* a hold is in its way, or of who is ahead: behind.c */
 };
 
 struct core {
@@ -318,17 +319,20 @@ void core_request_refuse_by(struct core *core, struct request *request, int erro
 void core_request_refuse_io(struct core *core, struct request *request, struct seal *seal,
 			    int error);
 void core_request_withdraw(struct core *core, struct request *request);
-void core_request_wait_for(struct core *core, struct request *request, struct request *ahead);
 void core_request_ready(struct core *core, struct request *request);
 struct request *core_request_ahead(const struct core *core, const struct request *request);
-/* Those that had to wait for its turn, and need not wait for its end. */
-void core_request_let_guards_pass(struct core *core, struct request *hold);
 struct request *core_request_hold(const struct core *core, const struct request *request);
 bool core_request_covers(const struct request *request, const struct object *object);
 bool core_request_passes(const struct core *core, const struct request *request,
 			 const struct request *hold);
 bool core_request_before(const struct request *a, const struct request *b);
 bool core_request_needs(const struct request *request, const struct seal *seal);
+
+/* behind.c: who of the line waits for whom. */
+void core_behind_wait(struct core *core, struct request *request, struct request *ahead);
+/* It holds from now on: those behind it who had to wait for its turn, and need not for its end. */
+void core_behind_hold(struct core *core, const struct request *hold);
+void core_behind_leave(struct core *core, struct request *request);
 
 /* admit.c: who may go on. */
 void core_admit_arrival(struct core *core, struct request *request);

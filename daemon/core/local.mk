@@ -6,6 +6,7 @@ daemon_core_libcore_la_SOURCES = \
 	%D%/account.c \
 	%D%/admit.c \
 	%D%/ask.c \
+	%D%/behind.c \
 	%D%/break.c \
 	%D%/command.c \
 	%D%/conflict.c \

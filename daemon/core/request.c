@@ -8,9 +8,9 @@
  * a rank, its place in the line; one that carries the token of a hold takes the hold's rank, or it
  * would wait for those who wait for that hold.
  *
- * Each request knows one other it stands behind, the last of those in its way, and is looked at
- * again when that one has left. Nothing polls the line, and nobody waits for a later one, so the
- * graph of who is behind whom has no cycle.
+ * Each request knows one other it stands behind, a hold or else the last of those in its way, and
+ * is looked at again when that one has left (behind.c). Nothing polls the line, and nobody waits
+ * for a later one that does not hold already, so the graph of who is behind whom has no cycle.
  *
  * Requests for one object are in its index; wider ones, which are rare, in a list.
  */
@@ -149,15 +149,27 @@ static bool in_the_way(const struct core *core, const struct request *q, const s
 {
 	if (q == r || !q->in_line || !overlap(q, r) || core_request_passes(core, r, q))
 		return false;
+	if ((q->state == REQUEST_HELD || q->stalled) && (r->flags & CORE_F_GUARD))
+		return false;
 	if (q->state == REQUEST_HELD)
-		return !(r->flags & CORE_F_GUARD);
+		return true;
 	/* A watcher has no place in the line: it would have to go to its end. */
 	return (r->state == REQUEST_WATCHING || core_request_before(q, r)) && exclude(q, r);
 }
 
 typedef bool (*way_fn)(const struct core *core, const struct request *q, const struct request *r);
 
-/* The last one in line that @fn says is in the way of @r. */
+/* Nothing else that is in the way ends a wait before a hold does. */
+static bool further(const struct request *q, const struct request *last)
+{
+	bool holds = q->state == REQUEST_HELD;
+
+	if (!last || holds != (last->state == REQUEST_HELD))
+		return !last || holds;
+	return core_request_before(last, q);
+}
+
+/* The last one in line that @fn says is in the way of @r; holds come after all others. */
 static struct request *last_in_way(const struct core *core, const struct request *r, way_fn fn)
 {
 	struct request *last = NULL, *q;
@@ -165,7 +177,7 @@ static struct request *last_in_way(const struct core *core, const struct request
 	if (!r->object) {
 		list_for_each(i, &core->requests) {
 			q = list_entry(i, struct request, link);
-			if (fn(core, q, r) && (!last || core_request_before(last, q)))
+			if (fn(core, q, r) && further(q, last))
 				last = q;
 		}
 		return last;
@@ -173,12 +185,12 @@ static struct request *last_in_way(const struct core *core, const struct request
 	for (struct interval *i = interval_first(&r->object->line, r->start, r->end); i;
 	     i = interval_next(i, r->start, r->end)) {
 		q = from_line(i);
-		if (fn(core, q, r) && (!last || core_request_before(last, q)))
+		if (fn(core, q, r) && further(q, last))
 			last = q;
 	}
 	list_for_each(i, &core->wide) {
 		q = list_entry(i, struct request, wide_link);
-		if (fn(core, q, r) && (!last || core_request_before(last, q)))
+		if (fn(core, q, r) && further(q, last))
 			last = q;
 	}
 	return last;
@@ -209,13 +221,6 @@ void core_request_ready(struct core *core, struct request *request)
 			core_must(NULL);
 }
 
-void core_request_wait_for(struct core *core, struct request *request, struct request *ahead)
-{
-	(void)core;
-	request->ahead = ahead;
-	list_append(&ahead->behind, &request->ahead_link);
-}
-
 static void patience_over(struct core *core, struct timer *timer)
 {
 	core_request_refuse(core, container_of(timer, struct request, timer), CORE_E_TIMED_OUT);
@@ -241,8 +246,6 @@ void core_request_enter(struct core *core, struct request *request)
 
 static void leave_line(struct core *core, struct request *request)
 {
-	struct list *l;
-
 	if (!request->in_line)
 		return;
 	request->in_line = false;
@@ -255,31 +258,8 @@ static void leave_line(struct core *core, struct request *request)
 		list_for_each(i, &core->object_list)
 			core_object_changed(core, list_entry(i, struct object, link));
 	}
-	list_unlink(&request->ahead_link);
-	request->ahead = NULL;
 	heap_remove(&core->ready, &request->ready);
-	while ((l = list_first(&request->behind))) {
-		struct request *next = list_entry(l, struct request, ahead_link);
-
-		list_unlink(l);
-		next->ahead = NULL;
-		if (next->outstanding == 0)
-			core_request_ready(core, next);
-	}
-}
-
-void core_request_let_guards_pass(struct core *core, struct request *hold)
-{
-	list_for_each(l, &hold->behind) {
-		struct request *next = list_entry(l, struct request, ahead_link);
-
-		if (!(next->flags & CORE_F_GUARD))
-			continue;
-		list_unlink(l);
-		next->ahead = NULL;
-		if (next->outstanding == 0)
-			core_request_ready(core, next);
-	}
+	core_behind_leave(core, request);
 }
 
 /* Takes it out of the line and off the seals it waited for. */

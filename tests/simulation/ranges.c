@@ -154,8 +154,8 @@ bool blocked(const struct world *w, uint64_t process)
 	return false;
 }
 
-static bool stands_in_the_way(const struct world *w, const struct sim_request *other,
-			      const struct sim_request *request)
+static bool queued_before(const struct world *w, const struct sim_request *other,
+			  const struct sim_request *request)
 {
 	if (other->id == request->id || other->avail || !requests_meet(w, other, request))
 		return false;
@@ -197,11 +197,8 @@ static bool flush_in_the_way(const struct world *w, const struct sim_request *re
 	return false;
 }
 
-bool in_the_way(struct world *w, const struct sim_request *request)
+static bool no_request_in_the_way(struct world *w, const struct sim_request *request)
 {
-	for (size_t i = 0; i < w->n_line; i++)
-		if (stands_in_the_way(w, &w->line[i], request))
-			return true;
 	for (size_t i = 0; i < w->n_seals; i++)
 		if (!elsewhere(request, w->seals[i].object) && disturbs(w, &w->seals[i], request))
 			return true;
@@ -209,6 +206,55 @@ bool in_the_way(struct world *w, const struct sim_request *request)
 		if (recall_in_the_way(w, &w->seals[i], request))
 			return true;
 	return flush_in_the_way(w, request) || other_request(w, 0, request);
+}
+
+bool may_be_passed(struct world *w, struct sim_request *request)
+{
+	if (request->may_be_passed)
+		return request->may_be_passed == SIM_YES;
+	request->may_be_passed = SIM_NO;
+	if (request->held || (request->flags & CORE_F_GUARD))
+		return false;
+	for (size_t i = 0; i < w->n_line; i++) {
+		struct sim_request *other = &w->line[i];
+
+		if (queued_before(w, other, request) && (other->held || may_be_passed(w, other)))
+			request->may_be_passed = SIM_YES;
+	}
+	return request->may_be_passed == SIM_YES;
+}
+
+/* Whether a hold alone keeps it waiting, directly or by others. */
+static bool has_to_be_passed(struct world *w, struct sim_request *request)
+{
+	bool any = false;
+
+	if (request->has_to_be_passed)
+		return request->has_to_be_passed == SIM_YES;
+	request->has_to_be_passed = SIM_NO;
+	if (request->held || (request->flags & CORE_F_GUARD))
+		return false;
+	for (size_t i = 0; i < w->n_line; i++) {
+		struct sim_request *other = &w->line[i];
+
+		if (!queued_before(w, other, request))
+			continue;
+		if (!other->held && !has_to_be_passed(w, other))
+			return false;
+		any = true;
+	}
+	if (any && !no_request_in_the_way(w, request))
+		request->has_to_be_passed = SIM_YES;
+	return request->has_to_be_passed == SIM_YES;
+}
+
+bool in_the_way(struct world *w, const struct sim_request *request)
+{
+	for (size_t i = 0; i < w->n_line; i++)
+		if (queued_before(w, &w->line[i], request) &&
+		    !((request->flags & CORE_F_GUARD) && has_to_be_passed(w, &w->line[i])))
+			return true;
+	return no_request_in_the_way(w, request);
 }
 
 void lined_up(struct world *w)

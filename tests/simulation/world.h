@@ -99,6 +99,8 @@ struct sim_seal {
 	uint64_t parked_at, parked_since; /* place in line, time */
 };
 
+enum sim_memo { SIM_UNKNOWN, SIM_NO, SIM_YES };
+
 struct sim_request {
 	uint64_t id, place; /* place: order of arrival */
 	uint64_t rank;	    /* its place, or that of the hold it is part of */
@@ -115,6 +117,7 @@ struct sim_request {
 	uint32_t wait_ms, hold_ms;
 	uint64_t since, hold_until;
 	bool soft; /* an earlier one's recall ran over its range: goes when that one has gone */
+	enum sim_memo may_be_passed, has_to_be_passed; /* of world.line */
 };
 
 struct sim_job {
@@ -152,7 +155,7 @@ struct tally {
 	    revocations, waiters_served, seq_wraps, holds, holds_expired, parks, regrants,
 	    forced_fences, lapses, quarantines, flushes, failed_returns, avails, recall_anys,
 	    wide_recalls, token_grants, deadlocks, timeouts, deaths, denied, no_matching,
-	    overdue_returns, hurried_deaths;
+	    overdue_returns, hurried_deaths, passed;
 };
 
 struct world {
@@ -293,6 +296,8 @@ bool disturbs(const struct world *w, const struct sim_seal *seal,
 bool recall_in_the_way(const struct world *w, const struct sim_seal *seal,
 		       const struct sim_request *request);
 bool in_the_way(struct world *w, const struct sim_request *request);
+/* By who is held by a guard: a hold is in the way of @request, of world.line, or of somebody before. */
+bool may_be_passed(struct world *w, struct sim_request *request);
 bool other_request(struct world *w, uint64_t id, const struct sim_request *over);
 
 /* invariants.c */
