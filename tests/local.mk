@@ -11,6 +11,7 @@ include %D%/unit/pager/local.mk
 include %D%/unit/guard/local.mk
 include %D%/unit/rdma/local.mk
 include %D%/unit/session/local.mk
+include %D%/unit/supervisor/local.mk
 include %D%/unit/client/local.mk
 include %D%/unit/ctl/local.mk
 include %D%/kernel/local.mk

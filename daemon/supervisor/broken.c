@@ -7,6 +7,9 @@
  * reaches; what got past both is found when the map is compared, and then said as loudly as can
  * be: in the log, to watchers, in listings, and to the holder, who may be about to use those
  * extents. What was said once is not said again until it is more.
+ *
+ * A holder may break its own promise bit by bit, and have it looked at each time. So of promises that
+ * are broken in quick succession the log has one, and their number; all others hear of each.
  */
 
 #include <inttypes.h>
@@ -15,10 +18,21 @@
 #include "daemon/supervisor/wiring.h"
 #include "util/units.h"
 
-static void log_differences(const struct direct_event *event)
+static void log_it(struct supervisor *s, const struct errand *errand, const struct direct_event *event,
+		   const char *bytes)
 {
+	const struct client *client = client_find(s, errand->holder);
+	const struct object *object = object_find(s, errand->object);
 	char text[160];
 
+	if (!log_may(&s->broken, LOG_LEVEL_ERROR, "BROKEN PROMISES"))
+		return;
+	log_line(LOG_LEVEL_ERROR,
+		 "BROKEN PROMISE: the block map of \"%s\" was changed under DIRECT seal %" PRIu64
+		 " of pid %d (%s, uid %u), %s in %" PRIu64 " places:",
+		 object ? object->name : "", errand->seal, client ? client->pid : 0,
+		 client ? client->comm : "", client ? client->uid : 0, bytes,
+		 event->n_differences);
 	for (uint64_t i = 0; i < event->n_differences && i < DIRECT_DIFFERENCES_MAX; i++)
 		log_line(LOG_LEVEL_ERROR, "  %s",
 			 extents_describe(&event->differences[i], text, sizeof(text)));
@@ -48,15 +62,14 @@ static void tell_holder(struct seal *seal, const struct direct_event *event)
 
 void broken_look(struct supervisor *s, const struct errand *errand, const struct direct_event *event)
 {
-	const struct client *client = client_find(s, errand->holder);
-	const struct object *object = object_find(s, errand->object);
 	struct seal *seal = seal_find(s, errand->seal);
 	char bytes[UNITS_MAX], first[160], detail[256];
 
 	if (event->error) {
-		log_line(LOG_LEVEL_WARNING,
-			 "whether the block map under seal %" PRIu64 " was kept can't be said: %s",
-			 errand->seal, event->why);
+		if (log_may(&s->unlooked, LOG_LEVEL_WARNING, "block maps could not be looked at"))
+			log_line(LOG_LEVEL_WARNING,
+				 "whether the block map under seal %" PRIu64 " was kept can't be said: %s",
+				 errand->seal, event->why);
 		return;
 	}
 	if (event->n_differences == 0 || (seal && seal->broken_bytes >= event->bytes))
@@ -64,13 +77,7 @@ void broken_look(struct supervisor *s, const struct errand *errand, const struct
 	s->broken_promises++;
 	units_format_bytes(event->bytes, bytes);
 	extents_describe(&event->differences[0], first, sizeof(first));
-	log_line(LOG_LEVEL_ERROR,
-		 "BROKEN PROMISE: the block map of \"%s\" was changed under DIRECT seal %" PRIu64
-		 " of pid %d (%s, uid %u), %s in %" PRIu64 " places:",
-		 object ? object->name : "", errand->seal, client ? client->pid : 0,
-		 client ? client->comm : "", client ? client->uid : 0, bytes,
-		 event->n_differences);
-	log_differences(event);
+	log_it(s, errand, event, bytes);
 	if (seal) {
 		seal->broken_bytes = event->bytes;
 		tell_holder(seal, event);

@@ -41,6 +41,10 @@ struct config;
 struct mounts;
 struct rdma;
 
+struct log_limit {
+	uint64_t at, unsaid; /* the last line; what had none since */
+};
+
 struct supervisor {
 	const struct config *config;
 	struct loop *loop;
@@ -80,7 +84,7 @@ struct supervisor {
 	size_t n_unanswered; /* requests that the core has not answered */
 	struct list late; /* jobs that the pager has not been given */
 	struct list unready; /* breaks whose answer waits, in order of time */
-	uint64_t denial_at, denials_unsaid; /* of strangers, in the log */
+	struct log_limit denials, broken, unlooked; /* of strangers; promises; block maps */
 	bool guard_waits;  /* there may be more of its events */
 	bool notify_asked; /* the pager has been asked for a sign of life */
 	bool stopping, told_stopping;

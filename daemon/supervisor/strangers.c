@@ -24,8 +24,6 @@
 #include "daemon/session/peer.h"
 #include "daemon/supervisor/wiring.h"
 
-#define DENIALS_EVERY_NS UINT64_C(1000000000) /* a line for one; the others are counted */
-
 struct stranger *stranger_find(const struct supervisor *s, uint64_t request)
 {
 	struct idmap_node *n = idmap_find(&s->strangers, request);
@@ -149,18 +147,7 @@ static bool is_worth_a_line(const struct core_command *c)
 /* One that is denied may try again as often as it likes. */
 static bool may_log_denial(struct supervisor *s)
 {
-	uint64_t now = loop_now();
-
-	if (now - s->denial_at < DENIALS_EVERY_NS && s->denial_at) {
-		s->denials_unsaid++;
-		return false;
-	}
-	if (s->denials_unsaid)
-		log_line(LOG_LEVEL_INFO, "%llu more strangers were denied something in between",
-			 (unsigned long long)s->denials_unsaid);
-	s->denials_unsaid = 0;
-	s->denial_at = now;
-	return true;
+	return log_may(&s->denials, LOG_LEVEL_INFO, "strangers were denied something");
 }
 
 void stranger_ready(struct supervisor *s, struct stranger *stranger, const struct core_command *c)

@@ -299,3 +299,5 @@ void watch_tell(struct supervisor *s, const struct change *change);
 /* log.c */
 enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6 };
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Whether there is to be a line for one of many; else it is counted. @others: what more of them did. */
+bool log_may(struct log_limit *limit, enum log_level level, const char *others);

@@ -48,6 +48,7 @@ system_programs = \
 	%D%/descriptor-proof \
 	%D%/direct-and-window \
 	%D%/direct-broken \
+	%D%/direct-broken-flood \
 	%D%/direct-extents \
 	%D%/direct-own-copy \
 	%D%/direct-recall \
@@ -152,6 +153,7 @@ tests_system_denied_LDADD = %D%/librig.la
 tests_system_descriptor_proof_LDADD = %D%/librig.la
 tests_system_direct_and_window_LDADD = %D%/libdirect.la
 tests_system_direct_broken_LDADD = %D%/libdirect.la
+tests_system_direct_broken_flood_LDADD = %D%/libdirect.la
 tests_system_direct_extents_LDADD = %D%/libdirect.la
 tests_system_direct_own_copy_LDADD = %D%/libdirect.la
 tests_system_direct_recall_LDADD = %D%/libdirect.la
