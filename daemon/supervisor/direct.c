@@ -13,6 +13,9 @@
  * still do is unknown, unless the administrator's helper knows. That is what is reported, and
  * never more.
  *
+ * Where the file is guarded by a lease, its end is the last thing before the file is handed out: the
+ * map is made once to see that it can be, and again when the lease is gone.
+ *
  * A seal is fenced only after what makes its map has ended (it is cancelled then): what allocates
  * must not run on while a breaker has the range. The time of every fence is the core's; when it is
  * up the answer is given without waiting for disks or helpers, and what may run on then is unfenced.
@@ -59,7 +62,7 @@ static int begin_prepare(struct supervisor *s, struct seal *seal, enum errand_fo
 	struct direct_job job = {
 		.type = DIRECT_PREPARE,
 		.unshare = window->unshare,
-		.hand_out = what_for == ERRAND_GRANT,
+		.hand_out = what_for == ERRAND_GRANT && !guards_by_lease(window->object),
 		.write = window->write,
 	};
 	struct errand errand = {
@@ -120,6 +123,11 @@ static void granted(struct supervisor *s, struct seal *seal, const struct errand
 	struct refusal refusal;
 
 	seal->fence_after = 0;
+	if (!event->error && !fence && event->fd < 0) {
+		guards_end_lease(s, seal->window->object);
+		direct_granted(s, seal);
+		return;
+	}
 	if (!event->error && !fence) {
 		take_map(seal->window, event);
 		object_refresh(s, seal->window->object);

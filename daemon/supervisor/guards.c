@@ -18,8 +18,8 @@
  * seal that was granted as a weak one becomes a strong one when they are gone all the same.
  *
  * A lease is on one description, and ends when another is opened. DIRECT seals give their holders
- * one, so a file that has some is not guarded by leases any more. And a lease is in the way of who
- * does not want to wait (O_NONBLOCK) even if there is nothing to wait for, so it is dropped with the
+ * one, so a file that has some is not guarded by leases any more; but not before there is nothing
+ * left that such a seal could be refused for. And a lease is in the way of who does not want to wait (O_NONBLOCK) even if there is nothing to wait for, so it is dropped with the
  * last seal.
  */
 
@@ -86,19 +86,31 @@ int guards_arm(struct supervisor *s, struct object *object, bool direct, struct 
 	r = arm_anew(s, object);
 	if (r < 0)
 		return refuse_errno(refusal, PROTO_E_NO_MEMORY, r, "the file can't be guarded");
-	if (direct && object->armed && object->guard == GUARD_LEASE) {
-		object->unguarded = true;
-		guards_disarm(s, object);
-		log_line(LOG_LEVEL_NOTICE,
-			 "%s: a DIRECT seal ends the guard by leases, which allow one open description",
-			 describe_object(object, name, sizeof(name)));
-	}
-	if (object->strict && (!object->armed || object->guard == GUARD_COOPERATIVE))
+	if (object->strict && (!object->armed || object->guard == GUARD_COOPERATIVE ||
+			       (direct && guards_by_lease(object))))
 		return refuse(refusal, PROTO_E_UNSUPPORTED,
 			      "%s is strict, and programs that do not speak to this supervisor can't "
 			      "be kept from it here (mapsealctl doctor says why)",
 			      describe_object(object, name, sizeof(name)));
 	return 0;
+}
+
+bool guards_by_lease(const struct object *object)
+{
+	return object->armed && object->guard == GUARD_LEASE;
+}
+
+void guards_end_lease(struct supervisor *s, struct object *object)
+{
+	char name[PROTO_STR_MAX];
+
+	if (!guards_by_lease(object))
+		return;
+	object->unguarded = true;
+	guards_disarm(s, object);
+	log_line(LOG_LEVEL_NOTICE,
+		 "%s: a DIRECT seal ends the guard by leases, which allow one open description",
+		 describe_object(object, name, sizeof(name)));
 }
 
 int guards_renew(struct supervisor *s, struct object *object, int fd)
@@ -116,7 +128,7 @@ void guards_disarm(struct supervisor *s, struct object *object)
 
 void guards_idle(struct supervisor *s, struct object *object)
 {
-	if (object->armed && object->guard == GUARD_LEASE)
+	if (guards_by_lease(object))
 		guards_disarm(s, object);
 }
 
@@ -231,7 +243,9 @@ void guards_admit(struct supervisor *s, struct seal *seal, enum settling what)
 	struct refusal refusal;
 	int r = arm_anew(s, object);
 
-	if (r == 0 && object->armed && object->guard != GUARD_COOPERATIVE)
+	/* of a DIRECT one a lease does not hear: it ends with that */
+	if (r == 0 && object->armed && object->guard != GUARD_COOPERATIVE &&
+	    !(seal->window->direct && guards_by_lease(object)))
 		r = tell_guard(s, seal);
 	seal->settling = what;
 	seal->weak = false;

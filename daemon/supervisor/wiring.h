@@ -96,6 +96,8 @@ void seal_event(struct seal *seal, const struct proto_message *message);
 int guards_new(struct supervisor *s, int group);
 /* Before the core is asked for a seal. */
 int guards_arm(struct supervisor *s, struct object *object, bool direct, struct refusal *refusal);
+bool guards_by_lease(const struct object *object);
+void guards_end_lease(struct supervisor *s, struct object *object); /* for good, if it is one */
 int guards_renew(struct supervisor *s, struct object *object, int fd); /* before the old is closed */
 void guards_disarm(struct supervisor *s, struct object *object);
 void guards_idle(struct supervisor *s, struct object *object); /* its last seal is gone */

@@ -75,6 +75,7 @@ system_programs = \
 	%D%/guard-killed \
 	%D%/guard-late-write \
 	%D%/guard-lease \
+	%D%/guard-lease-direct \
 	%D%/guard-opens \
 	%D%/guard-own-access \
 	%D%/guard-lease-export \
@@ -181,6 +182,7 @@ tests_system_guard_killed_LDADD = %D%/libstranger.la
 tests_system_guard_late_write_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_guard_late_write_LDADD = %D%/libstranger.la $(URING_LIBS)
 tests_system_guard_lease_LDADD = %D%/libstranger.la
+tests_system_guard_lease_direct_LDADD = %D%/libstranger.la %D%/libdirect.la
 tests_system_guard_opens_LDADD = %D%/libstranger.la
 tests_system_guard_own_access_LDADD = %D%/libstranger.la
 tests_system_guard_lease_export_LDADD = %D%/libstranger.la
