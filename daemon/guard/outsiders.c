@@ -7,7 +7,9 @@
  * Only descriptors are looked at, by what fdinfo says about their inode, and the name of the file:
  * neither asks the file system or waits for a lock that a stranger could keep. Only where both
  * agree is the file itself asked for its device, and that without asking a server. All of a
- * machine's descriptors may be many, so a look stops after a while.
+ * machine's descriptors may be many: a look stops after a while, and is made in slices, between
+ * which the prover does what others wait for. Looks are made one after the other, and what each has
+ * come to is the prover's alone.
  */
 
 #include <dirent.h>
@@ -22,20 +24,29 @@
 
 #include "daemon/guard/proc.h"
 #include "daemon/guard/state.h"
-#include "util/cleanup.h"
 
 #define LOOK_AT_MOST 200000 /* descriptors */
+#define LOOK_AT_ONCE 128
 
 struct outsiders_job {
 	struct notice notice; /* first: who takes it frees it, and with it the rest */
 	struct list link;
 	uint64_t object;
+	bool begun;
+	dev_t dev;
+	ino_t ino;
+	char name[256];
+	DIR *processes;	  /* NULL: none is left to be looked at */
+	DIR *descriptors; /* of @pid, NULL: the next one's turn */
+	pid_t pid;
+	unsigned int looked;
 };
 
-static void dir_closep(DIR **dir)
+static DIR *dir_close(DIR *dir)
 {
-	if (*dir)
-		closedir(*dir);
+	if (dir)
+		closedir(dir);
+	return NULL;
 }
 
 /* The last part of the name: another mount or name space may show what is before it differently. */
@@ -58,79 +69,114 @@ static bool is_on(const char *path, dev_t dev)
 	       makedev(stx.stx_dev_major, stx.stx_dev_minor) == dev;
 }
 
-static bool has_open(pid_t pid, dev_t dev, ino_t ino, const char *name, unsigned int *looked)
+static bool is_it(const struct outsiders_job *job, int fd)
 {
-	_cleanup_(dir_closep) DIR *dir = NULL;
+	struct operation_file file = proc_file(job->pid, fd, job->ino);
 	char path[64], other[256];
-	struct dirent *entry;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir)) && ++*looked < LOOK_AT_MOST) {
-		int fd = atoi(entry->d_name);
-		struct operation_file file = { 0 };
-
-		if (entry->d_name[0] != '.')
-			file = proc_file(pid, fd, ino);
-		if (!file.same || file.flags & O_PATH)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
-		last_part(path, other);
-		if (strcmp(name, other) == 0 && is_on(path, dev))
-			return true;
-	}
-	return false;
+	if (!file.same || file.flags & O_PATH)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", job->pid, fd);
+	last_part(path, other);
+	return strcmp(job->name, other) == 0 && is_on(path, job->dev);
 }
 
-static void look(dev_t dev, ino_t ino, const char *name, struct guard_event *ret)
+static void look_at_descriptor(struct outsiders_job *job)
 {
-	_cleanup_(dir_closep) DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	unsigned int looked = 0;
+	const struct dirent *entry = readdir(job->descriptors);
+	struct guard_event *event = &job->notice.event;
 
-	while (dir && (entry = readdir(dir)) && looked < LOOK_AT_MOST) {
-		pid_t pid = atoi(entry->d_name);
-
-		if (pid <= 0 || pid == getpid() || !has_open(pid, dev, ino, name, &looked))
-			continue;
-		if (ret->n_pids < GUARD_PIDS_MAX)
-			ret->pids[ret->n_pids] = pid;
-		ret->n_pids++;
-	}
+	if (entry && (entry->d_name[0] == '.' || !is_it(job, atoi(entry->d_name))))
+		return;
+	/* one that has it needs no further look */
+	job->descriptors = dir_close(job->descriptors);
+	if (!entry)
+		return;
+	if (event->n_pids < GUARD_PIDS_MAX)
+		event->pids[event->n_pids] = job->pid;
+	event->n_pids++;
 }
 
-void outsiders_run(struct guard *guard)
+static void look_at_process(struct outsiders_job *job)
 {
-	struct list *l;
+	const struct dirent *entry = readdir(job->processes);
+	char path[64];
+
+	if (!entry) {
+		job->processes = dir_close(job->processes);
+		return;
+	}
+	job->pid = atoi(entry->d_name);
+	if (job->pid <= 0 || job->pid == getpid())
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/fd", job->pid);
+	job->descriptors = opendir(path);
+}
+
+/* A slice of it. False: it is over. */
+static bool look(struct outsiders_job *job)
+{
+	for (unsigned int n = 0; n < LOOK_AT_ONCE && job->processes; n++) {
+		if (job->descriptors)
+			look_at_descriptor(job);
+		else
+			look_at_process(job);
+		if (++job->looked == LOOK_AT_MOST) {
+			job->descriptors = dir_close(job->descriptors);
+			job->processes = dir_close(job->processes);
+		}
+	}
+	return job->processes;
+}
+
+static void begin(struct guard *guard, struct outsiders_job *job)
+{
+	const struct object *object = object_by_id(guard, job->object);
+	char path[64];
+
+	job->begun = true;
+	if (!object)
+		return;
+	job->dev = object->dev;
+	job->ino = object->ino;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
+	last_part(path, job->name);
+	job->processes = opendir("/proc");
+}
+
+bool outsiders_run(struct guard *guard)
+{
+	struct outsiders_job *job;
+	struct list *first;
+	bool more;
 
 	pthread_mutex_lock(&guard->lock);
-	while ((l = list_first(&guard->outsiders))) {
-		struct outsiders_job *job = list_entry(l, struct outsiders_job, link);
-		struct object *object = object_by_id(guard, job->object);
-		char path[64], name[256] = "";
-		dev_t dev = 0;
-		ino_t ino = 0;
-
-		list_unlink(l);
-		if (object) {
-			dev = object->dev;
-			ino = object->ino;
-			snprintf(path, sizeof(path), "/proc/self/fd/%d", object->fd);
-			last_part(path, name);
-		}
-		pthread_mutex_unlock(&guard->lock);
-		if (object)
-			look(dev, ino, name, &job->notice.event);
-		pthread_mutex_lock(&guard->lock);
-		notice_post(guard, &job->notice);
-	}
+	first = list_first(&guard->outsiders);
+	job = first ? list_entry(first, struct outsiders_job, link) : NULL;
+	if (job && !job->begun)
+		begin(guard, job);
 	pthread_mutex_unlock(&guard->lock);
+	if (!job)
+		return false;
+	if (look(job))
+		return true;
+	pthread_mutex_lock(&guard->lock);
+	list_unlink(&job->link);
+	notice_post(guard, &job->notice);
+	more = !list_empty(&guard->outsiders);
+	pthread_mutex_unlock(&guard->lock);
+	return more;
 }
 
 void outsiders_free(struct guard *guard)
 {
-	list_for_each (l, &guard->outsiders)
-		free(list_entry(l, struct outsiders_job, link));
+	list_for_each (l, &guard->outsiders) {
+		struct outsiders_job *job = list_entry(l, struct outsiders_job, link);
+
+		dir_close(job->descriptors);
+		dir_close(job->processes);
+		free(job);
+	}
 }
 
 int guard_outsiders(struct guard *guard, uint64_t object)

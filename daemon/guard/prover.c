@@ -79,10 +79,13 @@ void *prover_thread(void *data)
 	while (signals >= 0 && !atomic_load(&guard->stop)) {
 		uint64_t next;
 		struct timespec ts, wait = { 0 };
+		bool more;
 
 		take_signals(guard, signals);
-		outsiders_run(guard);
+		more = outsiders_run(guard);
 		next = prove_due(guard);
+		if (more)
+			next = 0;
 		clock_gettime(CLOCK_MONOTONIC, &ts);
 		if (next != UINT64_MAX) {
 			uint64_t at =

@@ -176,5 +176,6 @@ void *police_thread(void *data);
 void *prover_thread(void *data);
 
 /* outsiders.c */
-void outsiders_run(struct guard *guard);
+/* Looks a little further for who has a file open. False: there is no more to look at. */
+bool outsiders_run(struct guard *guard);
 void outsiders_free(struct guard *guard);

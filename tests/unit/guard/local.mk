@@ -14,6 +14,7 @@ guard_tests = \
 	%D%/test-operation \
 	%D%/test-operation-any \
 	%D%/test-outsiders \
+	%D%/test-outsiders-many \
 	%D%/test-pass \
 	%D%/test-proc \
 	%D%/test-settle \
@@ -36,5 +37,6 @@ TESTS += $(guard_tests)
 %C%_test_compat_LDADD = %D%/librig.la
 %C%_test_lease_LDADD = %D%/librig.la
 %C%_test_outsiders_LDADD = %D%/librig.la
+%C%_test_outsiders_many_LDADD = %D%/librig.la
 %C%_test_taint_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_taint_LDADD = daemon/guard/libguard.la daemon/core/libcore.la $(CHECK_LIBS)
