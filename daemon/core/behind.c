@@ -6,18 +6,30 @@
  * Each request that can't go on because of the line stands behind one other, and each knows those
  * who stand behind it: trees, with those at the roots who wait for seals alone, or hold.
  *
- * Whoever is beneath a hold is stalled: it is not its turn before that hold has ended, whatever
+ * Two may take longer than any recall: a hold, and a read, since a flush takes as long as the disk
+ * does. Whoever is beneath one is stalled: it is not its turn before that one has left, whatever
  * else happens. Who is held by a guard can't be told to try later and would be kept in the kernel
- * for all that time, so it stands behind no hold and behind nobody who is stalled. It overtakes
- * nobody by that who could have gone on: with the hold's end those are stalled no more, are looked
- * at at once, each at the place in the line that it always had, and whoever has passed them and
- * still waits is behind them again. However many pass, they take nobody's turn.
+ * for all that time, so it stands behind neither, and behind nobody who is stalled. It overtakes
+ * nobody by that who could have gone on: when the hold or the read has left those are stalled no
+ * more, are looked at at once, each at the place in the line that it always had, and whoever has
+ * passed them and still waits is behind them again. However many pass, they take nobody's turn:
+ * they leave nothing behind that a read would have to have flushed, too.
  *
  * Trees are walked without recursion; they may be as deep as the line is long. A walk touches what
- * a hold stalls or releases, and each of those was looked at when it came to stand there.
+ * one stalls or releases, and each of those was looked at when it came to stand there.
  */
 
 #include "daemon/core/core-internal.h"
+
+static bool stalls(const struct request *request)
+{
+	return request->state == REQUEST_HELD || request->type == REQUEST_READ;
+}
+
+bool core_behind_passed(const struct request *request)
+{
+	return stalls(request) || request->stalled;
+}
 
 static struct request *first_behind(const struct request *request)
 {
@@ -72,7 +84,7 @@ static void release(const struct request *root)
 
 	for (; request; request = next) {
 		request->stalled = false;
-		next = first_behind(request);
+		next = stalls(request) ? NULL : first_behind(request);
 		if (!next)
 			next = next_beneath(root, request);
 	}
@@ -81,7 +93,7 @@ static void release(const struct request *root)
 void core_behind_wait(struct core *core, struct request *request, struct request *ahead)
 {
 	request->ahead = ahead;
-	request->stalled = ahead->state == REQUEST_HELD || ahead->stalled;
+	request->stalled = core_behind_passed(ahead);
 	list_append(&ahead->behind, &request->ahead_link);
 	if (request->stalled)
 		stall(core, request);
@@ -94,13 +106,13 @@ void core_behind_hold(struct core *core, const struct request *hold)
 
 void core_behind_leave(struct core *core, struct request *request)
 {
-	bool stalls = request->state == REQUEST_HELD || request->stalled;
+	bool stalled = core_behind_passed(request);
 	struct request *next;
 
 	list_unlink(&request->ahead_link);
 	request->ahead = NULL;
 	request->stalled = false;
-	if (stalls)
+	if (stalled)
 		release(request);
 	while ((next = first_behind(request)))
 		pass(core, next);

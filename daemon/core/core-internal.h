@@ -194,7 +194,7 @@ struct request {
 	unsigned int flags;
 	uint32_t hold_ms;
 	bool in_line, waited, guarding;
-	bool stalled;		   /* a hold is in its way, or of who is ahead: behind.c */
+	bool stalled;		   /* by a hold or a read that is ahead: behind.c */
 };
 
 struct core {
@@ -332,6 +332,8 @@ bool core_request_needs(const struct request *request, const struct seal *seal);
 void core_behind_wait(struct core *core, struct request *request, struct request *ahead);
 /* It holds from now on: those behind it who had to wait for its turn, and need not for its end. */
 void core_behind_hold(struct core *core, const struct request *hold);
+/* Who is held by a guard does not wait for @request. */
+bool core_behind_passed(const struct request *request);
 void core_behind_leave(struct core *core, struct request *request);
 
 /* admit.c: who may go on. */

@@ -160,8 +160,8 @@ enum {
 	CORE_F_HARD = 1 << 5,	     /* acquire: others are denied, not this seal recalled */
 	CORE_F_MAP_WILL_CHANGE = 1 << 6, /* break: RFC 8881 20.3 clora_changed */
 	/* break: a guard holds the breaker's thread: see process_blocked. It has no way to try later, so
-	 * it passes break holds, and in the line whoever they keep waiting, who lose no turn by that; a
-	 * layout that it promised itself to keep it may not change (DENIED). */
+	 * it passes break holds and reads, and in the line whoever they keep waiting, who lose no turn by
+	 * that; a layout that it promised itself to keep it may not change (DENIED). */
 	CORE_F_GUARD = 1 << 7,
 	CORE_F_UNDENIABLE = 1 << 8, /* break: nobody can stop it for long; hard seals are recalled */
 };

@@ -15,7 +15,7 @@
  * since its holder would be told that all is well: the recall that runs over it has a deadline, and one
  * that nobody had to ask for has as much time from the moment that somebody waits for it; then the seal
  * is revoked like any other. Flushes have no limit of their own: who reads may wait as long as it
- * likes, and nobody else waits for them.
+ * likes, and who can't choose whether it waits does not stand behind a read (behind.c).
  */
 
 #include "daemon/core/core-internal.h"

@@ -149,7 +149,7 @@ static bool in_the_way(const struct core *core, const struct request *q, const s
 {
 	if (q == r || !q->in_line || !overlap(q, r) || core_request_passes(core, r, q))
 		return false;
-	if ((q->state == REQUEST_HELD || q->stalled) && (r->flags & CORE_F_GUARD))
+	if ((r->flags & CORE_F_GUARD) && core_behind_passed(q))
 		return false;
 	if (q->state == REQUEST_HELD)
 		return true;

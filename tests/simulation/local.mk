@@ -35,7 +35,9 @@ EXTRA_DIST += \
 	%D%/mutations/forced-for-nobody.patch \
 	%D%/mutations/grant-over-hold.patch \
 	%D%/mutations/grant-over-recall.patch \
+	%D%/mutations/guard-behind-read.patch \
 	%D%/mutations/guard-behind-stalled.patch \
+	%D%/mutations/guard-forgets-read.patch \
 	%D%/mutations/guard-jumps-queue.patch \
 	%D%/mutations/guard-kept-by-later-hold.patch \
 	%D%/mutations/hold-for-ever.patch \

@@ -154,13 +154,21 @@ bool blocked(const struct world *w, uint64_t process)
 	return false;
 }
 
+/* Longer than any recall: a hold, or a flush. */
+static bool takes_its_time(const struct sim_request *request)
+{
+	return request->held || (request->is_break && request->want == CORE_WANT_FOREIGN_READ);
+}
+
 static bool queued_before(const struct world *w, const struct sim_request *other,
 			  const struct sim_request *request)
 {
 	if (other->id == request->id || other->avail || !requests_meet(w, other, request))
 		return false;
+	if (takes_its_time(other) && (request->flags & CORE_F_GUARD))
+		return false;
 	if (other->held)
-		return !part_of(w, request, other) && !(request->flags & CORE_F_GUARD);
+		return !part_of(w, request, other);
 	return before(other, request) && (request->soft || clash(other, request));
 }
 
@@ -212,34 +220,34 @@ bool may_be_passed(struct world *w, struct sim_request *request)
 {
 	if (request->may_be_passed)
 		return request->may_be_passed == SIM_YES;
-	request->may_be_passed = SIM_NO;
-	if (request->held || (request->flags & CORE_F_GUARD))
-		return false;
+	request->may_be_passed = takes_its_time(request) ? SIM_YES : SIM_NO;
+	if (takes_its_time(request) || (request->flags & CORE_F_GUARD))
+		return takes_its_time(request);
 	for (size_t i = 0; i < w->n_line; i++) {
 		struct sim_request *other = &w->line[i];
 
-		if (queued_before(w, other, request) && (other->held || may_be_passed(w, other)))
+		if (queued_before(w, other, request) && may_be_passed(w, other))
 			request->may_be_passed = SIM_YES;
 	}
 	return request->may_be_passed == SIM_YES;
 }
 
-/* Whether a hold alone keeps it waiting, directly or by others. */
+/* Whether holds and reads alone keep it waiting, directly or by others. */
 static bool has_to_be_passed(struct world *w, struct sim_request *request)
 {
 	bool any = false;
 
 	if (request->has_to_be_passed)
 		return request->has_to_be_passed == SIM_YES;
-	request->has_to_be_passed = SIM_NO;
-	if (request->held || (request->flags & CORE_F_GUARD))
-		return false;
+	request->has_to_be_passed = takes_its_time(request) ? SIM_YES : SIM_NO;
+	if (takes_its_time(request) || (request->flags & CORE_F_GUARD))
+		return takes_its_time(request);
 	for (size_t i = 0; i < w->n_line; i++) {
 		struct sim_request *other = &w->line[i];
 
 		if (!queued_before(w, other, request))
 			continue;
-		if (!other->held && !has_to_be_passed(w, other))
+		if (!has_to_be_passed(w, other))
 			return false;
 		any = true;
 	}

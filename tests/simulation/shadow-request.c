@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* Who came first is passed by nobody but who is held by a guard, and then because of a hold. */
+/* Who came first is passed by nobody but who is held by a guard, and then because of a hold or a read. */
 static bool passes(struct world *w, const struct sim_request *request, struct sim_request *other)
 {
 	if (!clash(request, other))

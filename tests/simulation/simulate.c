@@ -56,7 +56,7 @@ static const struct {
 	FLOOR(recall_anys, 8000),
 	FLOOR(deadlocks, 30),
 	FLOOR(timeouts, 8000),
-	FLOOR(passed, 1400),
+	FLOOR(passed, 2100),
 	FLOOR(deaths, 4000),
 	FLOOR(denied, 5000),
 };

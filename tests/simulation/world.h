@@ -296,7 +296,8 @@ bool disturbs(const struct world *w, const struct sim_seal *seal,
 bool recall_in_the_way(const struct world *w, const struct sim_seal *seal,
 		       const struct sim_request *request);
 bool in_the_way(struct world *w, const struct sim_request *request);
-/* By who is held by a guard: a hold is in the way of @request, of world.line, or of somebody before. */
+/* By who is held by a guard: @request, of world.line, is a hold or a read, or one is in its way, or in
+ * that of somebody before it. */
 bool may_be_passed(struct world *w, struct sim_request *request);
 bool other_request(struct world *w, uint64_t id, const struct sim_request *over);
 

@@ -152,6 +152,46 @@ START_TEST(those_who_come_to_wait_for_a_hold_are_passed)
 }
 END_TEST
 
+/* A flush takes as long as the disk does. */
+START_TEST(who_reads_is_passed)
+{
+	uint64_t s = held(), r = brk(0, 200, .want = CORE_WANT_FOREIGN_READ), a, job;
+
+	job = take(CORE_CMD_FLUSH).job;
+	ready(stranger_at(100, 200));
+	a = ask(holder(), 150, 300, CORE_WRITE);
+	ready(stranger_at(250, 300));
+	none(CORE_CMD_GRANT);
+	core_flushed(t.core, job, 0, t.now);
+	ready(r);
+	ck_assert_uint_eq(take(CORE_CMD_GRANT).request, a);
+	ck_assert_int_eq(view(s).state, CORE_SEAL_HELD);
+}
+END_TEST
+
+/* The hold that kept both is over; the read still keeps one. */
+START_TEST(whom_a_read_keeps_is_passed_when_the_hold_is_over)
+{
+	uint64_t s = held(), b, r, job;
+
+	seal(holder(), 200, 300, CORE_WRITE);
+	b = brk(0, 100, .holder = holder(), .hold_ms = 1000);
+	r = brk(50, 400, .want = CORE_WANT_FOREIGN_READ);
+	ask(holder(), 350, 500, CORE_WRITE);
+	give_back(s, 0, 100);
+	ready(b);
+	none(CORE_CMD_FLUSH);
+	ready(stranger_at(450, 500));
+	pass(1000);
+	job = take(CORE_CMD_FLUSH).job;
+	ready(stranger_at(450, 500));
+	none(CORE_CMD_GRANT);
+	core_flushed(t.core, job, 0, t.now);
+	ready(r);
+	take(CORE_CMD_GRANT);
+}
+END_TEST
+
 START_TEST(whose_turn_it_is_is_not_passed)
 {
 	uint64_t s = held(), mine, g;
@@ -255,6 +295,8 @@ int main(void)
 	tcase_add_test(tc, who_waits_for_one_who_waits_for_a_hold_is_passed);
 	tcase_add_test(tc, those_in_line_are_passed_when_the_hold_begins);
 	tcase_add_test(tc, those_who_come_to_wait_for_a_hold_are_passed);
+	tcase_add_test(tc, who_reads_is_passed);
+	tcase_add_test(tc, whom_a_read_keeps_is_passed_when_the_hold_is_over);
 	tcase_add_test(tc, whose_turn_it_is_is_not_passed);
 	tcase_add_test(tc, who_was_passed_loses_no_turn);
 	tcase_add_test(tc, whom_the_hold_kept_is_not_passed_when_it_is_over);
