@@ -7,6 +7,7 @@ daemon_libsupervisor_la_SOURCES = \
 	%D%/supervisor/supervisor.h %D%/supervisor/supervisor.c \
 	%D%/supervisor/state.h \
 	%D%/supervisor/wiring.h \
+	%D%/supervisor/attached.c \
 	%D%/supervisor/bounds.c \
 	%D%/supervisor/broken.c \
 	%D%/supervisor/clients.c \
@@ -44,6 +45,7 @@ daemon_libsupervisor_la_LIBADD = \
 	%D%/direct/libdirect.la \
 	%D%/guard/libguard.la \
 	%D%/rdma/librdma.la \
+	%D%/uevent/libuevent.la \
 	%D%/pager/libpager.la \
 	%D%/loop/libloop.la \
 	%D%/core/libcore.la \

@@ -10,6 +10,7 @@ include %D%/unit/direct/local.mk
 include %D%/unit/pager/local.mk
 include %D%/unit/guard/local.mk
 include %D%/unit/rdma/local.mk
+include %D%/unit/uevent/local.mk
 include %D%/unit/session/local.mk
 include %D%/unit/supervisor/local.mk
 include %D%/unit/client/local.mk

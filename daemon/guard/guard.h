@@ -18,6 +18,9 @@
  *		     time (guard_limit_ms()) it goes on without. Seals that deny are weak here.
  *	cooperative  nothing is heard of.
  *
+ * What the kernel does to a file by itself makes no event. For a loop device that is heard of too late
+ * to hold anybody: guard_attached().
+ *
  * What was let go begins then, and may end much later. So each operation that was let go, whether
  * it had disturbed anybody or not, taints the object where it may land, until its end is proved: by
  * its thread, seen outside of that system call, or by a lease, which the kernel grants only if
@@ -95,6 +98,16 @@ struct guard_state {
 
 bool guard_state(struct guard *guard, uint64_t object, struct guard_state *ret);
 
+/*
+ * The file is behind a loop device now: what goes through that makes no event. Whose seals it disturbs
+ * is asked for by GUARD_EVENT_HELD, as if somebody were held, and the object is weak until a lease
+ * shows that nobody has the file any more. A file that is not armed is nobody's business.
+ *
+ * If it is not known which file it was: each one that a stranger was let open for writing.
+ */
+void guard_attached(struct guard *guard, dev_t dev, ino_t ino, bool writes, const char *device);
+void guard_attached_any(struct guard *guard);
+
 /* At level LEASE every deadline and hard limit has to stay under this; else 0. */
 uint32_t guard_limit_ms(const struct guard *guard, enum guard_level level);
 
@@ -149,9 +162,10 @@ struct guard_event {
 	enum core_want want;
 	uint64_t start, end;
 	const char *operation; /* for people: "truncate", "open for writing" */
+	bool undeniable;       /* it goes on whatever is answered */
 	pid_t tid, pid;	       /* 0 where nobody knows: leases, other pid namespaces */
 	uid_t uid;	       /* (uid_t)-1 then */
-	char comm[16];
+	char comm[16];	       /* with pid 0: a device, or "" */
 	pid_t pids[GUARD_PIDS_MAX];
 	uint32_t n_pids; /* may be more than there is room for */
 };

@@ -11,6 +11,9 @@
  * have given the range away, a lease may have been proved, or the object be disarmed: all that
  * happens under the lock, and the answer is written under it too.
  *
+ * What the kernel does to a file by itself is told to the control thread in the same way, with nobody
+ * who waits for the answer.
+ *
  * A lease has one break of each kind at a time, and no answer but to give way; a reader who can't
  * pass without a writer waits for what the writer has to wait for. A thread that was killed while
  * it was held begins nothing. Its ticket lives on until it is answered, as any other does.
@@ -18,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -40,6 +44,7 @@ struct held *held_new(bool with_flight)
 	if (!held)
 		return NULL;
 	held->number = held->pidfd = -1;
+	held->notice.event.uid = (uid_t)-1;
 	list_init(&held->link);
 	list_init(&held->notice.link);
 	list_init(&held->notice_gone.link);
@@ -93,6 +98,7 @@ void held_tell(struct guard *guard, struct object *object, struct held *held,
 	event->end = shown->end;
 	event->operation = shown->name;
 	event->tid = held->tid;
+	event->undeniable = held->number < 0;
 	held->notice_gone.event = (struct guard_event){
 		.type = GUARD_EVENT_GONE,
 		.object = object->node.id,
@@ -152,6 +158,23 @@ void held_break(struct guard *guard, struct object *object, bool writer)
 	held_tell(guard, object, held, &op);
 }
 
+void held_nobody(struct guard *guard, struct object *object, const struct operation *op,
+		 const char *device)
+{
+	struct operation shown = *op;
+	struct held *held;
+
+	if (!index_disturbs(object, &shown, 0))
+		return;
+	held = held_new(false);
+	if (!held)
+		return; /* weak seals, and nobody asked: as if it had been there before them */
+	held->op = *op;
+	held->nobody = true;
+	snprintf(held->notice.event.comm, sizeof(held->notice.event.comm), "%s", device);
+	held_tell(guard, object, held, &shown);
+}
+
 static void answer_lease(struct guard *guard, struct object *object, const struct held *held)
 {
 	bool reader = held->op.want == CORE_WANT_FOREIGN_MAP;
@@ -174,12 +197,15 @@ static void end(struct guard *guard, struct held *held, int denial)
 	object->n_held--;
 	guard->n_held--;
 	guard->stats.denied += denial != 0;
+	if (held->nobody)
+		return;
 	if (held->number < 0) {
 		answer_lease(guard, object, held);
 		return;
 	}
 	if (!denial && !held->gone) {
 		object->writers |= held->op.opens;
+		object->openers |= held->op.opens;
 		if (held->flight && !object->hears_ends) {
 			fan_mark_ends(guard->group, object->fd, true);
 			object->hears_ends = true;

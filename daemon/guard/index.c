@@ -67,6 +67,8 @@ static int grow(struct guard *guard)
 	struct list *before = guard->inodes, *inodes;
 	size_t n = guard->n_inodes;
 
+	if (guard->attached_at != SIZE_MAX)
+		guard->attached_at = 0; /* they are in other buckets now */
 	inodes = calloc(n ? 2 * n : INODES_MIN, sizeof(*inodes));
 	if (!inodes)
 		return -ENOMEM;

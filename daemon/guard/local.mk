@@ -2,6 +2,7 @@
 
 noinst_LTLIBRARIES += %D%/libguard.la
 %C%_libguard_la_SOURCES = \
+	%D%/attached.c \
 	%D%/fan.c \
 	%D%/fan.h \
 	%D%/guard.c \

@@ -30,11 +30,11 @@ void object_lease(struct guard *guard, struct object *object, enum lease lease)
 	switch (lease) {
 	case LEASE_NOBODY:
 		taint_nobody(&guard->threads, &object->taint);
-		object->outsiders = object->writers = false;
+		object->outsiders = object->writers = object->openers = false;
 		break;
 	case LEASE_NO_WRITERS:
 		taint_no_writers(&guard->threads, &object->taint);
-		object->outsiders = object->writers = false;
+		object->outsiders = object->writers = object->openers = false;
 		if (kept)
 			taint_outsiders(&object->taint, false);
 		break;
@@ -43,7 +43,7 @@ void object_lease(struct guard *guard, struct object *object, enum lease lease)
 			break;
 		object->lost++;
 		taint_outsiders(&object->taint, true);
-		object->outsiders = object->writers = true;
+		object->outsiders = object->writers = object->openers = true;
 		break;
 	case LEASE_UNSUPPORTED:
 		break;
@@ -105,7 +105,7 @@ static void begin(struct guard *guard, struct object *object)
 			taint_outsiders(&object->taint, false);
 		} else if (lease != LEASE_NOBODY) {
 			taint_outsiders(&object->taint, true);
-			object->outsiders = object->writers = true;
+			object->outsiders = object->writers = object->openers = true;
 		}
 		return;
 	}

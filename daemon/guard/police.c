@@ -126,6 +126,7 @@ static enum judgement judge_now(struct guard *guard, const struct fan_event *eve
 	if (!index_disturbs(object, &shown, held->size)) {
 		guard->stats.allowed++;
 		object->writers |= op->opens;
+		object->openers |= op->opens;
 		taint_let_go(&guard->threads, &object->taint, op, held->size,
 			     taint_needs_flight(&object->taint, op) ? take_ptr(held->flight) : NULL,
 			     held->tid, &held->call);
@@ -282,7 +283,7 @@ static void all_tainted(struct guard *guard)
 			struct object *object = list_entry(l, struct object, inode_link);
 
 			taint_outsiders(&object->taint, true);
-			object->outsiders = object->writers = true;
+			object->outsiders = object->writers = object->openers = true;
 			object->lost++;
 		}
 	pthread_mutex_unlock(&guard->lock);

@@ -58,15 +58,20 @@ static void schedule(struct guard *guard, struct object *object, unsigned int le
 	list_append(&guard->prove[level], &object->prove_link);
 }
 
-void prove_soon(struct guard *guard, struct object *object)
+void prove_kick(struct guard *guard)
 {
 	const uint64_t one = 1;
 
+	if (write(guard->prove_fd, &one, sizeof(one)) < 0)
+		return; /* can't be: a counter takes that */
+}
+
+void prove_soon(struct guard *guard, struct object *object)
+{
 	if (!has_reason(object) || (!list_empty(&object->prove_link) && object->prove_level == 0))
 		return;
 	schedule(guard, object, 0);
-	if (write(guard->prove_fd, &one, sizeof(one)) < 0)
-		return; /* can't be: a counter takes that */
+	prove_kick(guard);
 }
 
 void prove_many(struct guard *guard, struct object *object)
@@ -75,7 +80,7 @@ void prove_many(struct guard *guard, struct object *object)
 		prove_soon(guard, object);
 }
 
-static void try_lease(struct guard *guard, struct object *object)
+void prove_lease(struct guard *guard, struct object *object)
 {
 	enum lease lease;
 
@@ -152,7 +157,7 @@ static void look(struct guard *guard, struct object *object)
 	uint32_t n_flights;
 
 	list_unlink(&object->prove_link);
-	try_lease(guard, object);
+	prove_lease(guard, object);
 	n_flights = object->taint.n_flights;
 	if (n_flights)
 		look_at_flights(guard, object);

@@ -83,6 +83,7 @@ void *prover_thread(void *data)
 
 		take_signals(guard, signals);
 		more = outsiders_run(guard);
+		more |= attached_run(guard);
 		next = prove_due(guard);
 		if (more)
 			next = 0;

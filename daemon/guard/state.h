@@ -48,6 +48,7 @@ struct object {
 	uint64_t lost;
 	bool outsiders;				 /* somebody had it open when it was armed */
 	bool writers;				 /* somebody may have it open for writing */
+	bool openers;				 /* ... who is no holder */
 	bool broken_by_reader, broken_by_writer; /* level LEASE: breaks that wait for an answer */
 	bool hears_ends;			 /* level FANOTIFY: fan_mark_ends() */
 
@@ -85,7 +86,8 @@ struct held {
 	struct operation_call call;
 	struct flight *flight;
 	uint64_t size;
-	int number; /* the event's; -1: a lease */
+	int number; /* the event's; -1: a lease, or nobody */
+	bool nobody; /* what it disturbs is asked for, and that is all */
 	int pidfd;
 	pid_t tid;
 	bool gone;
@@ -126,6 +128,7 @@ struct guard {
 	bool prover_runs;
 	atomic_bool stop;
 	struct list outsiders; /* struct outsiders_job */
+	size_t attached_at;    /* the next bucket to look at; SIZE_MAX: none */
 };
 
 /* index.c */
@@ -153,6 +156,9 @@ void held_tell(struct guard *guard, struct object *object, struct held *held,
 void held_gone(struct guard *guard, uint64_t ticket);
 /* The lease is broken: asks whoever is disturbed by that, or gives way. */
 void held_break(struct guard *guard, struct object *object, bool writer);
+/* It goes on already: asks whoever is disturbed by that. */
+void held_nobody(struct guard *guard, struct object *object, const struct operation *op,
+		 const char *device);
 /* All of an object, without an answer. */
 void held_release(struct guard *guard, struct object *object);
 
@@ -171,9 +177,18 @@ uint64_t prove_due(struct guard *guard);
  * False: there are others, whose turn is next. */
 bool prove_settle(struct guard *guard, struct object *object, unsigned int at_most);
 
+/* The prover has something to do. */
+void prove_kick(struct guard *guard);
+/* A lease, tried now. */
+void prove_lease(struct guard *guard, struct object *object);
+
 /* police.c, prover.c */
 void *police_thread(void *data);
 void *prover_thread(void *data);
+
+/* attached.c */
+/* Looks for files that may be behind a device; true: there are more. */
+bool attached_run(struct guard *guard);
 
 /* outsiders.c */
 /* Looks a little further for who has a file open. False: there is no more to look at. */

@@ -173,7 +173,7 @@ static int object_new(struct supervisor *s, const struct stat *st, const char *n
 	return 0;
 }
 
-static struct object *find_inode(struct supervisor *s, dev_t dev, ino_t ino)
+struct object *object_find_inode(struct supervisor *s, dev_t dev, ino_t ino)
 {
 	list_for_each (l, bucket(s, dev, ino)) {
 		struct object *object = list_entry(l, struct object, inode_link);
@@ -218,7 +218,7 @@ static void adopt(struct supervisor *s, struct object *object, const char *name,
 struct object *object_known(struct supervisor *s, const struct authority_same *same, bool writable,
 			    const char *name, const struct export *export)
 {
-	struct object *object = find_inode(s, same->dev, same->ino);
+	struct object *object = object_find_inode(s, same->dev, same->ino);
 
 	if (!object || object->anonymous || (writable && !object->writable))
 		return NULL;
@@ -250,7 +250,7 @@ int object_get(struct supervisor *s, struct authority_file *file, const char *na
 
 	if (fstat(file->fd, &st) < 0)
 		return refuse_errno(refusal, PROTO_E_IO, errno, "the file can't be looked at");
-	object = find_inode(s, st.st_dev, st.st_ino);
+	object = object_find_inode(s, st.st_dev, st.st_ino);
 	if (object) {
 		object_ref(object);
 	} else if (object_new(s, &st, name, supervisor_policy(s), false, &object) < 0) {

@@ -40,6 +40,7 @@
 struct config;
 struct mounts;
 struct rdma;
+struct uevents;
 
 struct log_limit {
 	uint64_t at, unsaid; /* the last line; what had none since */
@@ -53,12 +54,14 @@ struct supervisor {
 	struct direct *direct;
 	struct guard *guard;
 	struct rdma *rdma;
+	struct uevents *uevents; /* NULL: there are none to be heard of */
 	struct quota *quota;
 	struct quota **export_quotas; /* one for each export */
 	struct mounts *mounts;
 	struct sessions *sessions;
 	struct listener *listener;
-	struct loop_poll pager_poll, direct_poll, guard_poll, rdma_poll, signal_poll, pressure_poll;
+	struct loop_poll pager_poll, direct_poll, guard_poll, rdma_poll, uevents_poll;
+	struct loop_poll signal_poll, pressure_poll;
 	int signal_fd, pressure_fd;
 
 	struct idmap clients;	/* by holder id */
@@ -245,6 +248,7 @@ struct stranger {
 	pid_t pid; /* 0: nobody knows */
 	uid_t uid;
 	char comm[16];
+	bool held; /* else it goes on meanwhile */
 };
 
 enum pressure { PRESSURE_NONE, PRESSURE_QUOTA, PRESSURE_MEMORY };

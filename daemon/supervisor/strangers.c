@@ -13,7 +13,7 @@
  *	a flush failed		EIO	 a read that would have seen old bytes
  *
  * A lease can't deny: whoever breaks one goes on in the end, so hard seals are recalled for it as all
- * others are. One that is killed while it is held withdraws its break.
+ * others are. So they are for a loop device that is at work on the file already, and was not held at all. One that is killed while it is held withdraws its break.
  */
 
 #include <stdio.h>
@@ -62,8 +62,7 @@ static void tell(struct supervisor *s, const struct stranger *stranger, enum pro
 
 /* ---- held ------------------------------------------------------------------------------- */
 
-static int ask(struct supervisor *s, const struct object *object, const struct guard_event *event,
-	       uint64_t *ret_request)
+static int ask(struct supervisor *s, const struct guard_event *event, uint64_t *ret_request)
 {
 	struct core_break brk = {
 		.process = event->pid > 0 ? peer_process(event->pid) : 0,
@@ -72,7 +71,7 @@ static int ask(struct supervisor *s, const struct object *object, const struct g
 		.start = event->start,
 		.end = event->end,
 		.want = event->want,
-		.flags = CORE_F_GUARD | (object->guard == GUARD_LEASE ? CORE_F_UNDENIABLE : 0),
+		.flags = CORE_F_GUARD | (event->undeniable ? CORE_F_UNDENIABLE : 0),
 	};
 
 	return core_break(s->core, &brk, loop_now(), ret_request);
@@ -84,7 +83,7 @@ void stranger_held(struct supervisor *s, const struct guard_event *event)
 	struct stranger *stranger = object ? calloc(1, sizeof(*stranger)) : NULL;
 	uint64_t request;
 
-	if (!stranger || ask(s, object, event, &request) != 0) {
+	if (!stranger || ask(s, event, &request) != 0) {
 		guard_answer(s->guard, event->ticket, object ? GUARD_DENY_BUSY : GUARD_ALLOW);
 		free(stranger);
 		return;
@@ -96,6 +95,7 @@ void stranger_held(struct supervisor *s, const struct guard_event *event)
 		.operation = event->operation,
 		.pid = event->pid,
 		.uid = event->uid,
+		.held = event->pid > 0 || !event->comm[0],
 		.since = loop_now(),
 	};
 	object_ref(object);
@@ -121,9 +121,10 @@ void stranger_gone(struct supervisor *s, const struct guard_event *event)
 static void log_it(struct supervisor *s, const struct stranger *stranger,
 		   const struct core_command *c, const char *what)
 {
-	char name[PROTO_STR_MAX], range[80], who[64] = "somebody", account[1024];
+	char name[PROTO_STR_MAX], range[80], who[64], account[1024];
 
 	describe_object(stranger->object, name, sizeof(name));
+	snprintf(who, sizeof(who), "%s", stranger->comm[0] ? stranger->comm : "somebody");
 	if (stranger->pid)
 		snprintf(who, sizeof(who), "pid %d (%s, uid %u)", stranger->pid, stranger->comm,
 			 stranger->uid);
@@ -154,7 +155,7 @@ void stranger_ready(struct supervisor *s, struct stranger *stranger, const struc
 {
 	guard_answer(s->guard, stranger->ticket.id, GUARD_ALLOW);
 	if (is_worth_a_line(c))
-		log_it(s, stranger, c, "let go");
+		log_it(s, stranger, c, stranger->held ? "let go" : "taken back");
 	tell(s, stranger, PROTO_CHANGE_BREAK_ENDED, proto_text(PROTO_TEXT_OUTCOME, PROTO_OUTCOME_GRANTED));
 	stranger_free(s, stranger);
 }

@@ -353,6 +353,8 @@ int supervisor_new(const struct config *config, int guard_group, struct supervis
 	if (r == 0)
 		r = registrations_begin(s);
 	if (r == 0)
+		r = attached_begin(s);
+	if (r == 0)
 		r = begin_sessions(s);
 	if (r == 0)
 		r = begin_exports(s);
@@ -420,6 +422,7 @@ struct supervisor *supervisor_free(struct supervisor *s)
 		loop_poll_stop(&s->direct_poll);
 	direct_free(s->direct);
 	direct_forget(s);
+	attached_end(s);
 	if (s->guard)
 		loop_poll_stop(&s->guard_poll);
 	guard_free(s->guard); /* whoever is held goes on */

@@ -28,6 +28,7 @@ void client_space_lost(struct supervisor *s, uint64_t space);
 
 /* objects.c */
 struct object *object_find(const struct supervisor *s, uint64_t id);
+struct object *object_find_inode(struct supervisor *s, dev_t dev, ino_t ino);
 struct authority_file;
 struct authority_same;
 struct export;
@@ -165,6 +166,10 @@ void registrations_end(struct supervisor *s);
  * that hears of it too, by break_registered(); 0: none. How often it will. */
 uint32_t registrations_look(struct supervisor *s, const struct core_command *command,
 			    uint64_t request);
+
+/* attached.c */
+int attached_begin(struct supervisor *s);
+void attached_end(struct supervisor *s);
 
 /* jobs.c */
 struct job *job_find(const struct supervisor *s, uint64_t tag);

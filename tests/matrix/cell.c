@@ -25,7 +25,6 @@
 #include "tests/system/rig.h"
 
 #define STRANGER_UID (RIG_UID - 1)
-#define LIMIT_MS     30000 /* what takes longer hangs */
 
 bool is_by_holder(enum view view)
 {
@@ -162,6 +161,7 @@ static int stranger_main(int channel, void *data)
 	cue_wait(channel, "go");
 	if (stage->view == STRANGER_AFTER)
 		r = operation_open(stage->operation, &doing);
+	stage->held_back = atomic_load(&stage->recalled);
 	stage->result = r < 0 ? r : stage->operation->fn(&doing);
 	cue(channel, "done");
 	cue_wait(channel, "end");
@@ -245,9 +245,15 @@ static enum verdict because(struct cell_result *ret, const char *why, enum verdi
 	return verdict;
 }
 
+/* Its holder was asked, and it was not held. */
+static bool is_heard_late(const struct stage *stage)
+{
+	return stage->operation->flags & UNHEARD && stage->recalled && !stage->held_back;
+}
+
 static enum verdict not_caught(const struct stage *stage, struct cell_result *ret, const char *why)
 {
-	if (stage->reported)
+	if (stage->reported || is_heard_late(stage))
 		return because(ret, why, VERDICT_DETECTED);
 	return because(ret, why, stage->weak ? VERDICT_WEAK : VERDICT_MISSED);
 }
@@ -260,6 +266,8 @@ static enum verdict judge_ended(const struct stage *stage, int fd, struct cell_r
 	if (stage->seal == SEAL_WRITE && !(stage->operation->flags & OVERWRITES) &&
 	    !file_same(fd, stage, stage->start, stage->start + MATRIX_PAGE))
 		return because(ret, "what the holder wrote is lost", VERDICT_MISSED);
+	if (is_heard_late(stage))
+		return because(ret, "it was at work when the seal was recalled", VERDICT_DETECTED);
 	/* then what denies it, if anything, is the kernel, for a description that the supervisor
 	 * still has */
 	if (stage->recalled)

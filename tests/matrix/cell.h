@@ -44,8 +44,9 @@ enum verdict {
 	VERDICT_STRANGE = '?',	/* nothing of all that: a failure */
 };
 
-#define PAGES	(FILE_SIZE / MATRIX_PAGE)
-#define NOWHERE UINT64_MAX
+#define LIMIT_MS 30000 /* what takes longer hangs */
+#define PAGES	 (FILE_SIZE / MATRIX_PAGE)
+#define NOWHERE	 UINT64_MAX
 
 /* What the processes of one cell share. */
 struct stage {
@@ -60,6 +61,7 @@ struct stage {
 	/* the operation */
 	struct seen seen;
 	int result;
+	bool held_back; /* the holder had been asked before it began */
 
 	/* the holder, when it got the seal or not */
 	int acquired; /* 0 or -errno */
@@ -69,7 +71,7 @@ struct stage {
 	uint64_t promised[PAGES]; /* where the blocks of a DIRECT seal are */
 
 	/* ... after the operation */
-	bool recalled; /* it was asked for it */
+	atomic_bool recalled; /* it was asked for it */
 	bool late;     /* ... when the promise was broken already */
 	bool held;
 	bool kept;     /* ... and the window shows what it did */

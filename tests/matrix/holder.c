@@ -11,10 +11,12 @@
  */
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "tests/matrix/cell.h"
@@ -22,7 +24,8 @@
 
 static struct stage *stage;
 static struct mapseal_seal *held;
-static atomic_bool recalled, late, broken;
+static atomic_bool late, broken;
+static int recalled_fd; /* eventfd */
 
 /* ---- looking ----------------------------------------------------------------------------- */
 
@@ -72,7 +75,8 @@ static enum mapseal_verdict on_recall(struct mapseal_recall *recall, void *data)
 	recall->whole = true;
 	if (!promise_kept())
 		atomic_store(&late, true);
-	atomic_store(&recalled, true);
+	atomic_store(&stage->recalled, true);
+	eventfd_write(recalled_fd, 1);
 	return MAPSEAL_RETURN;
 }
 
@@ -146,6 +150,15 @@ static void use(struct mapseal *m)
 		must(mapseal_extents(m, mapseal_id(held), add_promised, NULL));
 }
 
+/* Nothing tells that what is heard of later was heard of, but that it is. */
+static void hear_late(void)
+{
+	struct pollfd pollfd = { .fd = recalled_fd, .events = POLLIN };
+
+	if (stage->operation->flags & UNHEARD && stage->guard != MAPSEAL_GUARD_COOPERATIVE)
+		poll(&pollfd, 1, LIMIT_MS);
+}
+
 /* After the operation. The supervisor's answer comes after all that it had to say before, so a seal
  * that was taken and granted again is known to have another number. What a WRITE window has is
  * written out, so that what a reader then finds is what the operation left of it. */
@@ -153,9 +166,10 @@ static void look(struct mapseal *m)
 {
 	struct mapseal_verified verified = { 0 };
 	struct info info = { 0 };
-	bool there = mapseal_list_seals(m, mapseal_id(held), look_at_info, &info) == 0;
+	bool there;
 
-	stage->recalled = atomic_load(&recalled);
+	hear_late();
+	there = mapseal_list_seals(m, mapseal_id(held), look_at_info, &info) == 0;
 	stage->late = atomic_load(&late);
 	stage->held = there && info.seq == 1 && mapseal_seal_state(held) == MAPSEAL_HELD &&
 		      mapseal_enter(held) == 0;
@@ -183,6 +197,8 @@ int holder_main(int channel, void *data)
 	int r = 0;
 
 	stage = data;
+	recalled_fd = eventfd(0, EFD_CLOEXEC);
+	expect(recalled_fd >= 0);
 	doing = stage_doing(stage);
 	signal(SIGBUS, on_bus);
 	must(mapseal_connect(&options, &m));

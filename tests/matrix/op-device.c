@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
-#include <linux/loop.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "tests/matrix/functions.h"
+#include "tests/system/rig.h"
 
 #define SWAPPED (FILE_SIZE - 2 * MATRIX_PAGE)
 
@@ -48,36 +48,10 @@ int op_swap(const struct doing *doing)
 	return r;
 }
 
-/* The free one that is named may be another's by then, or on its way out. */
-static int attach(int file)
-{
-	struct loop_config config = {
-		.fd = (uint32_t)file,
-		.block_size = MATRIX_PAGE,
-		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
-	};
-	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	int device, r;
-
-	if (control < 0)
-		return -errno;
-	do {
-		char name[32];
-
-		snprintf(name, sizeof(name), "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
-		device = open(name, O_RDWR | O_CLOEXEC);
-		r = device < 0 ? -errno : negative(ioctl(device, LOOP_CONFIGURE, &config));
-		if (r < 0 && device >= 0)
-			close(device);
-	} while (r == -EBUSY || r == -ENXIO);
-	close(control);
-	return r < 0 ? r : device;
-}
-
 /* @a: offset */
 int op_loop(const struct doing *doing)
 {
-	int device = attach(doing->fd);
+	int device = rig_attach(doing->fd);
 	int r;
 
 	if (device < 0)
@@ -85,7 +59,6 @@ int op_loop(const struct doing *doing)
 	r = whole(pwrite(device, strange_page, MATRIX_PAGE, (off_t)doing->a), MATRIX_PAGE);
 	if (r == 0)
 		r = negative(fsync(device));
-	ioctl(device, LOOP_CLR_FD, 0);
 	close(device);
 	return r;
 }

@@ -62,6 +62,7 @@ enum operation_flag {
 	NO_HOLE = 1u << 9,     /* a file without one, with the header of a swap file */
 	OVERWRITES = 1u << 10, /* may change the page that the holder had written */
 	BELOW_ALL = 1u << 11,  /* below the file system: no guard can catch it */
+	UNHEARD = 1u << 12,    /* what it does makes no event; that it is there is heard of later */
 };
 
 struct operation {

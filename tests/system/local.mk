@@ -7,6 +7,7 @@ tests_system_librig_la_SOURCES = \
 	%D%/rig.h %D%/rig.c \
 	%D%/actor.c \
 	%D%/freeze.c \
+	%D%/loopdev.c \
 	%D%/raw.h %D%/raw.c \
 	tests/touch.h tests/touch.c \
 	tests/descriptors.h tests/descriptors.c
@@ -77,6 +78,7 @@ system_programs = \
 	%D%/guard-lease \
 	%D%/guard-lease-direct \
 	%D%/guard-opens \
+	%D%/guard-loop \
 	%D%/guard-own-access \
 	%D%/guard-lease-export \
 	%D%/guard-own-layout \
@@ -183,6 +185,7 @@ tests_system_guard_late_write_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_guard_late_write_LDADD = %D%/libstranger.la $(URING_LIBS)
 tests_system_guard_lease_LDADD = %D%/libstranger.la
 tests_system_guard_lease_direct_LDADD = %D%/libstranger.la %D%/libdirect.la
+tests_system_guard_loop_LDADD = %D%/libstranger.la
 tests_system_guard_opens_LDADD = %D%/libstranger.la
 tests_system_guard_own_access_LDADD = %D%/libstranger.la
 tests_system_guard_lease_export_LDADD = %D%/libstranger.la

@@ -136,6 +136,10 @@ const char *rig_mount(struct rig *rig, const char *name, const char *type, uint6
 void rig_file_is(const char *path, size_t size, unsigned int seed, size_t at, size_t n,
 		 unsigned char byte);
 
+/* A loop device of an open file, for whoever may make one: its descriptor, with whose last copy it is
+ * gone; -errno. */
+int rig_attach(int file);
+
 /* Freezes it: whatever is written there hangs until rig_thaw(), which the end of the test does too,
  * whichever way it ends. One at a time. */
 void rig_freeze(const char *mount);
