@@ -92,7 +92,7 @@ for kernel in $kernels; do
 	*) exit 1 ;;
 	esac
 done
-# Emulation is slow, and hardly uses a second processor: all at the same time.
+# Emulation is slow, and uses one processor: all at the same time.
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 for kernel in "${fetched[@]}"; do
 	check "$kernel" &
