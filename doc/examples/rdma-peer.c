@@ -18,7 +18,7 @@
 
 #include "doc/examples/rdma.h"
 
-enum { TEXT_MAX = 1024, SHORTEST_RETRY = 1 };
+enum { TEXT_MAX = 1024, MOST_RETRIES = 7 };
 
 static void die(const char *what)
 {
@@ -34,7 +34,7 @@ static struct rdma_cm_id *connect_to(const char *address, const char *port)
 		.cap = { .max_send_wr = 1, .max_recv_wr = 1, .max_send_sge = 1, .max_recv_sge = 1 },
 		.sq_sig_all = 1,
 	};
-	struct rdma_conn_param param = { .retry_count = SHORTEST_RETRY, .rnr_retry_count = 7 };
+	struct rdma_conn_param param = { .retry_count = MOST_RETRIES, .rnr_retry_count = 7 };
 	struct rdma_addrinfo *found;
 	struct rdma_cm_id *id;
 

@@ -126,13 +126,14 @@ static void welcome(struct server *server, struct rdma_cm_id *peer)
 		access |= IBV_ACCESS_ON_DEMAND;
 	if (!register_window(server, peer, access)) {
 		rdma_destroy_qp(peer);
-		turn_away(peer);
+		server->serving = false;
+		server->waiting = peer;
 		return;
 	}
 	offer.rkey = htonl(server->mr->rkey);
-	if (rdma_accept(peer, &param) < 0)
-		die("accept");
 	server->peer = peer;
+	if (rdma_accept(peer, &param) < 0)
+		let_go(server); /* it is gone already */
 }
 
 /* One at a time; one may wait until there is something to serve. */
@@ -201,7 +202,9 @@ static void on_event(struct mapseal *m, const struct mapseal_event *event, void 
 		server->ask = true;
 		break;
 	case MAPSEAL_EVENT_AVAIL:
-		server->ask = true;
+		/* for what was refused then; it may be here by now */
+		if (!server->serving)
+			server->ask = true;
 		break;
 	case MAPSEAL_EVENT_DISCONNECTED:
 		fprintf(stderr, "rdma-server: the supervisor is gone\n");
