@@ -300,6 +300,8 @@ void core_admit_arrival(struct core *core, struct request *r)
 	struct seal *seal = NULL;
 	int error = 0;
 
+	if (!hold)
+		hold = core_request_overtaken(core, r);
 	if (hold) {
 		core_request_refuse_by(core, r, CORE_E_TRY_LATER, NULL, hold);
 		return;

@@ -322,6 +322,8 @@ void core_request_withdraw(struct core *core, struct request *request);
 void core_request_ready(struct core *core, struct request *request);
 struct request *core_request_ahead(const struct core *core, const struct request *request);
 struct request *core_request_hold(const struct core *core, const struct request *request);
+/* A guard holds its thread, and @request would come before it by the right of a token. */
+struct request *core_request_overtaken(const struct core *core, const struct request *request);
 bool core_request_covers(const struct request *request, const struct object *object);
 bool core_request_passes(const struct core *core, const struct request *request,
 			 const struct request *hold);

@@ -65,7 +65,8 @@ enum core_error {
 	CORE_E_DEADLOCK,	/* the younger break of a cycle: EBUSY */
 	CORE_E_RECALL_CONFLICT, /* the caller itself was asked for this range, has not answered */
 	CORE_E_RETURN_CONFLICT, /* ... has answered, and not returned yet */
-	CORE_E_TRY_LATER,	/* in the way: a break hold; or anything, and NO_WAIT was given */
+	CORE_E_TRY_LATER,	/* in the way: a break hold; or anything, and NO_WAIT was given; or a GUARD
+				   break that a token would overtake */
 	CORE_E_TIMED_OUT,	/* the caller's own wait_ms went by */
 	CORE_E_UNBOUNDED,	/* max_io_ms over the object's hard limit */
 	CORE_E_HOLDER_GONE,	/* the requester went away */

@@ -6,7 +6,9 @@
  * Acquires, breaks, announced reads, parked seals and trims are one struct, because they stand in
  * one line: whoever came first goes first, where ranges overlap and both can't be. A request carries
  * a rank, its place in the line; one that carries the token of a hold takes the hold's rank, or it
- * would wait for those who wait for that hold.
+ * would wait for those who wait for that hold. By that it comes before who was there already; but not
+ * before who is held by a guard, or the bearer of a token, who can make a hold within each hold, could
+ * keep a thread in the kernel for as long as it likes.
  *
  * Each request knows one other it stands behind, a hold or else the last of those in its way, and
  * is looked at again when that one has left (behind.c). Nothing polls the line, and nobody waits
@@ -210,6 +212,20 @@ static bool holds(const struct core *core, const struct request *q, const struct
 struct request *core_request_hold(const struct core *core, const struct request *request)
 {
 	return last_in_way(core, request, holds);
+}
+
+static bool overtaken(const struct core *core, const struct request *q, const struct request *r)
+{
+	(void)core;
+	return q->state == REQUEST_WAITING && q->in_line && (q->flags & CORE_F_GUARD) &&
+	       overlap(q, r) && core_request_before(r, q) && exclude(q, r);
+}
+
+struct request *core_request_overtaken(const struct core *core, const struct request *request)
+{
+	if (!request->through || (request->flags & CORE_F_GUARD) || request->type == REQUEST_READ)
+		return NULL;
+	return last_in_way(core, request, overtaken);
 }
 
 /* ---- the line ---------------------------------------------------------------------------- */

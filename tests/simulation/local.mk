@@ -40,6 +40,7 @@ EXTRA_DIST += \
 	%D%/mutations/guard-forgets-read.patch \
 	%D%/mutations/guard-jumps-queue.patch \
 	%D%/mutations/guard-kept-by-later-hold.patch \
+	%D%/mutations/guard-overtaken.patch \
 	%D%/mutations/hold-for-ever.patch \
 	%D%/mutations/hold-longer.patch \
 	%D%/mutations/hurry-never-ends.patch \

@@ -21,6 +21,16 @@ static bool passes(struct world *w, const struct sim_request *request, struct si
 	return true;
 }
 
+/* A token brings nobody before a thread that a guard held already. */
+static bool overtakes(const struct world *w, const struct sim_request *request,
+		      const struct sim_request *other)
+{
+	return request->token && !(request->flags & CORE_F_GUARD) &&
+	       request->want != CORE_WANT_FOREIGN_READ && (other->flags & CORE_F_GUARD) &&
+	       !other->held && !other->avail && other->place < request->place &&
+	       before(request, other) && requests_meet(w, request, other) && clash(request, other);
+}
+
 void shadow_in_turn(struct world *w, const struct sim_request *request)
 {
 	lined_up(w);
@@ -35,6 +45,9 @@ void shadow_in_turn(struct world *w, const struct sim_request *request)
 				    INV_RECALL_BARS,
 				    "%llu goes on over the held break %llu", ull(request->id),
 				    ull(other->id));
+		else if (overtakes(w, request, other))
+			world_fail(w, INV_ORDER, "%llu overtakes %llu, which is held by a guard",
+				   ull(request->id), ull(other->id));
 		else if (before(other, request))
 			world_check(w, passes(w, request, other), INV_ORDER,
 				    "%llu goes on before %llu, which was first", ull(request->id),
@@ -201,8 +214,9 @@ void shadow_on_refuse(struct world *w, const struct core_command *c)
 			disturbs(w, seal, request);
 	}
 	for (size_t i = 0; i < w->n_requests; i++)
-		held |= w->requests[i].held && requests_meet(w, &w->requests[i], request) &&
-			!part_of(w, request, &w->requests[i]);
+		held |= (w->requests[i].held && requests_meet(w, &w->requests[i], request) &&
+			 !part_of(w, request, &w->requests[i])) ||
+			overtakes(w, request, &w->requests[i]);
 	w->tally.conflicts++;
 	switch (c->error) {
 	case CORE_E_TIMED_OUT:

@@ -192,6 +192,31 @@ START_TEST(whom_a_read_keeps_is_passed_when_the_hold_is_over)
 }
 END_TEST
 
+/* Or there would be a seal in the way of it at any time, for as long as there are holds. */
+START_TEST(no_token_overtakes_it)
+{
+	struct core_command h = ready(brk(0, 100, .holder = holder(), .hold_ms = 30000)), later;
+	uint64_t s = seal(holder(), 0, 100, CORE_READ, .token = h.token), g;
+
+	pass(20);
+	g = stranger_at(0, 100);
+	take(CORE_CMD_RECALL);
+	ck_assert_uint_eq(refused(ask(holder(), 50, 150, CORE_READ, .token = h.token),
+				  CORE_E_TRY_LATER).blocking_break, g);
+	refused(brk(50, 150, .token = h.token), CORE_E_TRY_LATER);
+	/* Elsewhere it is in nobody's way. */
+	ready(brk(100, 150, .token = h.token));
+	seal(holder(), 100, 150, CORE_READ, .token = h.token);
+	later = refused(ask(holder(), 50, 100, CORE_READ, .token = h.token,
+			    .flags = CORE_F_NO_WAIT | CORE_F_WANT_AVAIL), CORE_E_TRY_LATER);
+	none(CORE_CMD_AVAIL);
+	give_back(s, 0, 100);
+	ready(g);
+	ck_assert_uint_eq(take(CORE_CMD_AVAIL).request, later.request);
+	seal(holder(), 0, 100, CORE_READ, .token = h.token);
+}
+END_TEST
+
 START_TEST(whose_turn_it_is_is_not_passed)
 {
 	uint64_t s = held(), mine, g;
@@ -297,6 +322,7 @@ int main(void)
 	tcase_add_test(tc, those_who_come_to_wait_for_a_hold_are_passed);
 	tcase_add_test(tc, who_reads_is_passed);
 	tcase_add_test(tc, whom_a_read_keeps_is_passed_when_the_hold_is_over);
+	tcase_add_test(tc, no_token_overtakes_it);
 	tcase_add_test(tc, whose_turn_it_is_is_not_passed);
 	tcase_add_test(tc, who_was_passed_loses_no_turn);
 	tcase_add_test(tc, whom_the_hold_kept_is_not_passed_when_it_is_over);
