@@ -209,7 +209,8 @@ static bool passes(struct guard *guard, const struct fan_event *event, const str
 	return passes;
 }
 
-/* Ours are in nobody's way, but what we open may be handed out: to the holder of a DIRECT seal. */
+/* Ours are in nobody's way. What we open may be handed out, to the holder of a DIRECT seal; then what is done
+ * with it makes events like anybody's. */
 static void allow_own(struct guard *guard, const struct fan_event *event, const struct stat *st,
 		      const struct operation *op)
 {
@@ -218,11 +219,8 @@ static void allow_own(struct guard *guard, const struct fan_event *event, const 
 	pthread_mutex_lock(&guard->lock);
 	guard->stats.own++;
 	object = op->opens ? object_by_inode(guard, st->st_dev, st->st_ino) : NULL;
-	if (object) {
+	if (object)
 		object->writers = true;
-		taint_let_go(&guard->threads, &object->taint, op, (uint64_t)st->st_size, NULL,
-			     event->tid, &(struct operation_call){ 0 });
-	}
 	pthread_mutex_unlock(&guard->lock);
 	answer(guard, event, 0);
 }

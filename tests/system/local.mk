@@ -68,6 +68,7 @@ system_programs = \
 	%D%/frozen-disk-patience \
 	%D%/full-disk \
 	%D%/guard-deny \
+	%D%/guard-direct-beside \
 	%D%/guard-direct-cycle \
 	%D%/guard-direct-overwrite \
 	%D%/guard-each-other \
@@ -175,6 +176,7 @@ tests_system_frozen_disk_commit_LDADD = %D%/librig.la
 tests_system_frozen_disk_patience_LDADD = %D%/librig.la
 tests_system_full_disk_LDADD = %D%/librig.la
 tests_system_guard_deny_LDADD = %D%/libstranger.la
+tests_system_guard_direct_beside_LDADD = %D%/libstranger.la %D%/libdirect.la
 tests_system_guard_direct_cycle_LDADD = %D%/libstranger.la %D%/libdirect.la
 tests_system_guard_direct_overwrite_LDADD = %D%/libstranger.la %D%/libdirect.la
 tests_system_guard_each_other_LDADD = %D%/libstranger.la
