@@ -36,6 +36,7 @@ static void free_tables(struct guard *guard)
 		idmap_remove(&guard->tickets, n);
 		if (held->number >= 0)
 			fan_answer(guard->group, held->number, 0);
+		share_refund(guard, take_ptr(held->share));
 		held_free(held);
 	}
 	while ((n = idmap_any(&guard->seals))) {
@@ -65,6 +66,7 @@ static void free_tables(struct guard *guard)
 	}
 	free(guard->inodes);
 	idmap_deinit(&guard->tickets);
+	idmap_deinit(&guard->shares);
 	idmap_deinit(&guard->seals);
 	idmap_deinit(&guard->objects);
 	idmap_deinit(&guard->by_fd);

@@ -50,7 +50,9 @@ int guard_open_group(void);
 struct guard_config {
 	int group;		    /* taken over; -1: there is no fanotify */
 	enum guard_level strongest; /* less than FANOTIFY: behave as where that is missing */
-	uint32_t max_held;	    /* strangers held at a time; one more gets EBUSY */
+	/* Strangers held at a time; one more gets EBUSY, and so does one of a uid that has half of
+	 * what the others leave free. */
+	uint32_t max_held;
 };
 
 /* -ENOMEM, -EMFILE and the like. guard_level() says what there is at best. */

@@ -196,6 +196,7 @@ static void end(struct guard *guard, struct held *held, int denial)
 	list_unlink(&held->link);
 	object->n_held--;
 	guard->n_held--;
+	share_refund(guard, take_ptr(held->share));
 	guard->stats.denied += denial != 0;
 	if (held->nobody)
 		return;

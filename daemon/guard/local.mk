@@ -22,6 +22,7 @@ noinst_LTLIBRARIES += %D%/libguard.la
 	%D%/prove.c \
 	%D%/prover.c \
 	%D%/seal.c \
+	%D%/share.c \
 	%D%/state.h \
 	%D%/taint.c \
 	%D%/taint.h

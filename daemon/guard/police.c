@@ -135,9 +135,13 @@ static enum judgement judge_now(struct guard *guard, const struct fan_event *eve
 	}
 	if (!know_who)
 		return WHO;
-	if (guard->n_held >= guard->config.max_held ||
-	    dup3(guard->stand_in, event->fd, O_CLOEXEC) < 0)
+	held->share = share_charge(guard, held->notice.event.uid);
+	if (!held->share)
 		return DENIED;
+	if (dup3(guard->stand_in, event->fd, O_CLOEXEC) < 0) {
+		share_refund(guard, take_ptr(held->share));
+		return DENIED;
+	}
 	held->number = event->fd;
 	held_tell(guard, object, held, &shown);
 	return HELD;

@@ -77,6 +77,8 @@ struct seal {
 	struct notice settled;
 };
 
+struct share; /* of its uid, see share.c */
+
 /* A stranger in the kernel, or one that was. */
 struct held {
 	struct idmap_node node; /* by ticket */
@@ -90,6 +92,7 @@ struct held {
 	bool nobody; /* what it disturbs is asked for, and that is all */
 	int pidfd;
 	pid_t tid;
+	struct share *share; /* NULL: a lease, or not counted any more */
 	bool gone;
 	struct notice notice, notice_gone;
 };
@@ -101,7 +104,7 @@ struct guard {
 
 	struct list *inodes; /* buckets, a power of two */
 	size_t n_inodes, n_objects;
-	struct idmap objects, by_fd, seals, tickets;
+	struct idmap objects, by_fd, seals, tickets, shares;
 	uint64_t next_ticket;
 	uint32_t n_held;
 	struct taint_threads threads;
@@ -161,6 +164,11 @@ void held_nobody(struct guard *guard, struct object *object, const struct operat
 		 const char *device);
 /* All of an object, without an answer. */
 void held_release(struct guard *guard, struct object *object);
+
+/* share.c */
+/* One more of @uid is to be held. NULL: it has its share already, or there is no memory. */
+struct share *share_charge(struct guard *guard, uid_t uid);
+void share_refund(struct guard *guard, struct share *share); /* NULL is allowed */
 
 /* notice.c */
 void notice_post(struct guard *guard, struct notice *notice);

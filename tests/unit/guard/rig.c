@@ -43,6 +43,7 @@ void rig_skip(const char *why)
 
 struct order {
 	deed_fn deed;
+	uid_t uid;
 	struct doing doing;
 };
 
@@ -51,7 +52,7 @@ static void be_stranger(struct order *order, int socket)
 	int64_t result;
 
 	close(nursery);
-	if (setgid(STRANGER) < 0 || setuid(STRANGER) < 0)
+	if (setgid(STRANGER) < 0 || setuid(order->uid) < 0)
 		_exit(1);
 	order->doing.socket = socket;
 	result = order->deed(&order->doing);
@@ -122,7 +123,11 @@ static void make_nursery(void)
 struct stranger rig_stranger(struct rig *rig, deed_fn deed, uint64_t a, uint64_t b)
 {
 	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
-	struct order order = { .deed = deed, .doing = { .a = a, .b = b, .shared = rig_shared } };
+	struct order order = {
+		.deed = deed,
+		.uid = rig->uid ? rig->uid : STRANGER,
+		.doing = { .a = a, .b = b, .shared = rig_shared },
+	};
 	struct stranger stranger;
 	int fds[2];
 	struct iovec iov = { &stranger.pid, sizeof(stranger.pid) };

@@ -46,6 +46,7 @@ struct rig {
 	enum guard_level level; /* that the file got */
 	int fd;			/* the supervisor's description of the file */
 	uint64_t object, next_seal;
+	uid_t uid; /* of the next strangers; 0: STRANGER */
 };
 
 /* Runs @test on each of @n file systems with a guard and a file of @size bytes of 'a', which is not

@@ -13,8 +13,10 @@
 #include "tests/unit/guard/rig.h"
 
 #define SIZE	 (64 * PAGE)
-#define FLOOD	 80
+#define FLOOD	 80 /* of each uid */
+#define UIDS	 3
 #define MAX_HELD 64 /* the rig's */
+#define N_HELD	 (32 + 16 + 8) /* half of what the others left, of each uid */
 
 static int64_t truncates(const struct doing *doing)
 {
@@ -80,35 +82,68 @@ static void ended_by_exec(struct rig *rig)
 	guard_seal_remove(rig->guard, seal);
 }
 
+static void flood_of_uid(struct rig *rig, uid_t uid, struct stranger strangers[FLOOD],
+			 uint64_t *tickets, uint32_t share)
+{
+	rig->uid = uid;
+	for (size_t i = 0; i < FLOOD; i++)
+		strangers[i] = rig_stranger(rig, truncates, 0, 0);
+	for (uint32_t i = 0; i < share; i++) {
+		struct guard_event event = rig_event(rig, GUARD_EVENT_HELD);
+
+		check_is(event.uid, uid);
+		tickets[i] = event.ticket;
+	}
+}
+
+/* However many of one uid come, there is room for others. */
 static void flood(struct rig *rig)
 {
-	uint64_t seal = rig_window(rig, 0, SIZE), tickets[MAX_HELD];
-	struct stranger strangers[FLOOD], reader;
+	uint64_t seal = rig_window(rig, 0, SIZE), tickets[N_HELD];
+	struct stranger strangers[UIDS][FLOOD], reader;
+	uint32_t n_held = 0, share = MAX_HELD / 2;
 	struct guard_stats stats;
 	struct guard_state state;
 	int denied = 0, let_go = 0;
 
-	for (size_t i = 0; i < FLOOD; i++)
-		strangers[i] = rig_stranger(rig, truncates, 0, 0);
-	for (size_t i = 0; i < MAX_HELD; i++)
-		tickets[i] = rig_event(rig, GUARD_EVENT_HELD).ticket;
+	for (uid_t i = 0; i < UIDS; i++, n_held += share, share /= 2)
+		flood_of_uid(rig, STRANGER - i, strangers[i], tickets + n_held, share);
+	rig->uid = 0;
+	check_is(n_held, N_HELD);
 	/* who disturbs nobody does not wait for them */
 	reader = rig_stranger(rig, reads, 0, 0);
 	check_is(stranger_end(&reader), 'a');
-	check(guard_state(rig->guard, rig->object, &state) && state.held == MAX_HELD);
+	check(guard_state(rig->guard, rig->object, &state) && state.held == N_HELD);
 	guard_seal_remove(rig->guard, seal);
-	for (size_t i = 0; i < MAX_HELD; i++)
+	for (size_t i = 0; i < N_HELD; i++)
 		guard_answer(rig->guard, tickets[i], GUARD_ALLOW);
-	for (size_t i = 0; i < FLOOD; i++) {
-		int64_t r = stranger_end(&strangers[i]);
+	for (size_t i = 0; i < UIDS * FLOOD; i++) {
+		int64_t r = stranger_end(&strangers[i / FLOOD][i % FLOOD]);
 
 		denied += r == -EBUSY;
 		let_go += r == 0;
 	}
-	check_is(denied + let_go, FLOOD);
-	check(rig_quiet(rig) && let_go >= MAX_HELD);
+	check_is(denied + let_go, UIDS * FLOOD);
+	check(rig_quiet(rig) && let_go >= N_HELD);
 	guard_stats(rig->guard, &stats);
 	check_is(stats.held, 0);
+	check(ftruncate(rig->fd, SIZE) == 0);
+}
+
+/* The share of who is over is there again, all of it. */
+static void again(struct rig *rig)
+{
+	uint64_t seal = rig_window(rig, 0, SIZE), tickets[MAX_HELD / 2];
+	struct stranger strangers[FLOOD];
+
+	flood_of_uid(rig, STRANGER, strangers, tickets, MAX_HELD / 2);
+	rig->uid = 0;
+	guard_seal_remove(rig->guard, seal);
+	for (size_t i = 0; i < MAX_HELD / 2; i++)
+		guard_answer(rig->guard, tickets[i], GUARD_DENY_BUSY);
+	for (size_t i = 0; i < FLOOD; i++)
+		stranger_end(&strangers[i]);
+	check(rig_quiet(rig));
 	check(ftruncate(rig->fd, SIZE) == 0);
 }
 
@@ -183,6 +218,7 @@ static void test(struct rig *rig)
 	killed(rig);
 	ended_by_exec(rig);
 	flood(rig);
+	again(rig);
 	disarmed(rig);
 	rig_arm(rig, GUARD_OPENS_HOLD, GUARD_FANOTIFY);
 	freed(rig);
