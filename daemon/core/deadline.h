@@ -25,6 +25,7 @@
  *	LOOK               an address space was seen to live -> it is looked at again
  *	RETRY, RETRY_MAX   an address space was changing (EAGAIN) -> tried again; more and more for
  *	                   its faults
+ *	STORM              ... and goes on changing -> a flush or a commit copies what it can't protect
  *	QUIET              there was no descriptor for a fork -> its event is read again
  *	REARM              the kernel took no more operations of the loop -> they are handed in again
  *	LEAVE              the end of the supervisor -> threads that a disk keeps are left behind
@@ -43,6 +44,7 @@
 #define DEADLINE_LOOK_NS      UINT64_C(2000000000)
 #define DEADLINE_RETRY_NS     UINT64_C(200000)
 #define DEADLINE_RETRY_MAX_NS UINT64_C(5000000)
+#define DEADLINE_STORM_NS     UINT64_C(1000000000)
 #define DEADLINE_QUIET_NS     UINT64_C(10000000)
 #define DEADLINE_REARM_NS     UINT64_C(1000000)
 #define DEADLINE_LEAVE_S      2

@@ -8,6 +8,10 @@
  * Pages that were populated for writing stay writable (system calls on them must not fail) and are
  * copied as they are; they stay dirty.
  *
+ * A holder can keep write-protecting at EAGAIN for as long as it likes, and others wait behind it: for
+ * their turn, or for what is flushed, strangers among them that are held in the kernel. After a while
+ * the rest is done without, as of pages that are kept writable.
+ *
  * A commit ends with one fdatasync, and only then are its pages clean: until that they are
  * `writing`, and any failure makes all of them dirty again. Syncing once more without writing once
  * more could report success about bytes that the kernel has given up. And the kernel reports a failure
@@ -36,6 +40,7 @@ struct writeback {
 	struct window *window;
 	uint64_t first, last, cursor;
 	uint64_t failed_before; /* syncs of the object, when this began to write */
+	uint64_t patient_until; /* with an address space that changes; 0: it did not so far */
 	bool commit, begun, syncing, synced;
 	int error;
 };
@@ -152,21 +157,24 @@ static int protect_dirty(struct writeback *wb, uint64_t first, uint64_t last)
 	return 0;
 }
 
-/* What was kept must be dirty after a commit just as before it. */
-static void kept_stay_dirty(const struct window *window, uint64_t first, uint64_t last)
+static bool is_patient(struct writeback *wb)
+{
+	if (!wb->patient_until)
+		wb->patient_until = loop_now() + DEADLINE_STORM_NS;
+	return loop_now() < wb->patient_until;
+}
+
+/* What was written while it could change must be dirty after a commit just as before it. */
+static void stay_dirty(const struct window *window, bool all, uint64_t first, uint64_t last)
 {
 	struct view *view = window->view;
 
 	pthread_mutex_lock(&view->lock);
-	while (first < last) {
-		uint64_t end;
-
-		first = bitmap_next_set(window->kept, first, last);
-		end = bitmap_next_clear(window->kept, first, last);
-		for (uint64_t page = first; page < end; page++)
-			if (bitmap_test(view->writing, page))
-				bitmap_set(view->dirty, page, page + 1);
-		first = end;
+	for (uint64_t page = first; page < last; page++) {
+		if (!all)
+			page = bitmap_next_set(window->kept, page, last);
+		if (page < last && bitmap_test(view->writing, page))
+			bitmap_set(view->dirty, page, page + 1);
 	}
 	pthread_mutex_unlock(&view->lock);
 }
@@ -175,6 +183,7 @@ static void step(struct op *op)
 {
 	struct writeback *wb = container_of(op, struct writeback, op);
 	struct view *view = wb->window->view;
+	bool writable;
 	uint64_t end;
 
 	if (list_first(&wb->window->line) != &wb->turn.link || wb->syncing)
@@ -195,14 +204,15 @@ static void step(struct op *op)
 		if (!writer_may(&wb->writer))
 			return;
 		end = wb->last - wb->cursor < SLICE_PAGES ? wb->last : wb->cursor + SLICE_PAGES;
-		if (protect_dirty(wb, wb->cursor, end) == UFFD_AGAIN) {
+		writable = protect_dirty(wb, wb->cursor, end) == UFFD_AGAIN;
+		if (writable && is_patient(wb)) {
 			space_ready(wb->window->space);
 			op_sleep(op, loop_now() + DEADLINE_RETRY_NS);
 			return;
 		}
 		end = writer_write(&wb->writer, wb->cursor, end);
 		if (wb->commit)
-			kept_stay_dirty(wb->window, wb->cursor, end);
+			stay_dirty(wb->window, writable, wb->cursor, end);
 		wb->cursor = end;
 		op_again(op);
 		return;
