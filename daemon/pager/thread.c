@@ -244,6 +244,8 @@ static int rounds(struct pager *pager)
 		if (pager->jobs_ready || !list_empty(&pager->runnable))
 			deadline = 0;
 		if (atomic_load(&pager->stop)) {
+			/* what was submitted before may not have been heard of yet */
+			any |= run_jobs(pager);
 			if (!pager->jobs_ready && pager->n_ops == 0 && pager->n_fills == 0)
 				return 0;
 			if (now >= pager->stop_by)

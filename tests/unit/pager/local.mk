@@ -10,6 +10,7 @@ pager_tests = \
 	%D%/test-bytes \
 	%D%/test-death \
 	%D%/test-drop \
+	%D%/test-end \
 	%D%/test-events \
 	%D%/test-fence \
 	%D%/test-full \
@@ -31,6 +32,7 @@ TESTS += $(pager_tests)
 %C%_test_bytes_LDADD = %D%/librig.la
 %C%_test_death_LDADD = %D%/librig.la
 %C%_test_drop_LDADD = %D%/librig.la
+%C%_test_end_LDADD = %D%/librig.la
 %C%_test_events_LDADD = %D%/librig.la
 %C%_test_fence_LDADD = %D%/librig.la
 %C%_test_full_LDADD = %D%/librig.la
