@@ -2,8 +2,8 @@
 
 /*
  * A holder whose threads storm madvise(MADV_DONTNEED), so that its pages can't be write-protected, asks
- * for a commit, and a stranger reads the file. The stranger is held for what the holder has written,
- * and behind the commit, and gets to see it; the commit is done. What the holder writes after that
+ * for a commit, and somebody is about to read the file. Who that is waits for what the holder has
+ * written, behind the commit, and gets to see it; the commit is done. What the holder writes after that
  * is not lost either: the pages count as written still.
  */
 
@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 
 #include "tests/system/raw.h"
-#include "tests/system/stranger.h"
+#include "tests/system/rig.h"
 
 enum { SIZE = 256 * 1024, AT = 128 * 1024, LENGTH = 4096, THREADS = 16 };
 
@@ -50,22 +50,40 @@ static int holder(int channel, void *data)
 	return 0;
 }
 
+static void announced(struct mapseal *m, const char *path, unsigned char byte)
+{
+	struct mapseal_break_request request = {
+		.size = sizeof(request),
+		.object = "file",
+		.fd = -1,
+		.length = SIZE,
+		.want = MAPSEAL_WANT_READ,
+	};
+	struct mapseal_break *brk;
+
+	must(mapseal_break_begin(m, &request, &brk));
+	must(mapseal_break_end(brk));
+	rig_file_is(path, SIZE, 1, AT, LENGTH, byte);
+}
+
 int main(void)
 {
-	const struct deed read = { "read", deed_read, AT, 1, NULL };
-	struct rig *rig = fanotify_rig();
-	const char *path = common_file(rig, "file", SIZE, 1);
+	struct rig *rig = rig_new();
+	const char *path = rig_file(rig, "file", SIZE, 1);
 	struct actor actor;
+	struct mapseal *m;
 
-	rig_start_file(rig, path, PATIENT);
+	rig_start_file(rig, path, "fence-ms = 300\n");
+	m = client(MAPSEAL_THREAD);
 	actor = actor_start(holder, NULL);
 	cue_wait(actor.channel, "storming");
-	stranger_goes_on(&read, path, 's');
+	announced(m, path, 's');
 	cue_wait(actor.channel, "committed");
 	cue(actor.channel, "go on");
 	cue_wait(actor.channel, "written");
-	stranger_goes_on(&read, path, 't');
+	announced(m, path, 't');
 	actor_kill(&actor, SIGKILL);
+	mapseal_close(m);
 	rig_free(rig);
 	return 0;
 }
