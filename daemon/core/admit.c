@@ -262,6 +262,14 @@ out:
 		go_on(core, r);
 }
 
+/* Whether its holder knows that it is asked for. One that is on its way back was, though a thread that
+ * is held since would have its other windows fenced unasked. */
+static bool knows(const struct seal *seal)
+{
+	return !core_recall_transparent(seal) ||
+	       (seal->job && seal->job->cause == CORE_CAUSE_RETURN);
+}
+
 /* Whether @r would wait for its own session: for a seal it has been asked for, or for somebody who
  * waits for one. */
 static int self_conflict(const struct request *r, const struct request *ahead,
@@ -272,7 +280,7 @@ static int self_conflict(const struct request *r, const struct request *ahead,
 		struct seal *seal = recall->seal;
 		bool concerns;
 
-		if (seal->holder != r->holder || core_recall_transparent(seal))
+		if (seal->holder != r->holder || !knows(seal))
 			continue;
 		concerns = seal->object == r->object &&
 			   range_overlap(seal->range.start, seal->range.end, r->start, r->end);

@@ -143,6 +143,22 @@ START_TEST(asked_holder_is_not_made_to_wait_for_itself)
 }
 END_TEST
 
+/* It was asked before one of its threads was held. */
+START_TEST(nor_is_one_that_is_blocked_since)
+{
+	uint64_t h = holder_of(1), s = seal(h, 0, 100, CORE_READ);
+
+	pass(20);
+	brk(0, 200);
+	take(CORE_CMD_RECALL);
+	ck_assert_int_eq(give(s, 0, 100), 0);
+	ck_assert_int_eq(take(CORE_CMD_FENCE).cause, CORE_CAUSE_RETURN);
+	core_process_blocked(t.core, 1, true, t.now);
+	refused(ask(h, 50, 60, CORE_READ), CORE_E_RETURN_CONFLICT);
+	refused(ask(h, 150, 160, CORE_READ), CORE_E_RETURN_CONFLICT);
+}
+END_TEST
+
 START_TEST(asked_by_an_acquire_is_the_same)
 {
 	uint64_t h = holder(), s = seal(h, 0, 100, CORE_READ);
@@ -254,6 +270,7 @@ int main(void)
 	tcase_add_test(tc, nothing_is_granted_during_an_overlapping_recall);
 	tcase_add_test(tc, acquire_waits_for_running_break);
 	tcase_add_test(tc, asked_holder_is_not_made_to_wait_for_itself);
+	tcase_add_test(tc, nor_is_one_that_is_blocked_since);
 	tcase_add_test(tc, asked_by_an_acquire_is_the_same);
 	tcase_add_test(tc, minimum_hold_stops_ping_pong);
 	tcase_add_test(tc, later_grant_is_recalled_for_who_waits_behind);
