@@ -10,7 +10,7 @@
 # ./bootstrap guest, and root to unpack and for the guest's root, which is this machine's, read-only.
 #
 # $GUEST_KERNELS and $GUEST_SUITES limit what is run; so does $GUEST_ONLY, a pattern of test names. `make` says in
-# $GUEST_OLDEST, $GUEST_NEWEST and $GUEST_DIRECT which tests there are. Logs are in BUILDDIR/guest. The last line counts.
+# $GUEST_OLDEST, $GUEST_NEWEST and $GUEST_DAX which tests there are. Logs are in BUILDDIR/guest. The last line counts.
 
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -47,7 +47,7 @@ environment() {
 	local -x top_srcdir=$(realpath "$here/../..") top_builddir=$build
 	local -x GUEST_TEST_SECONDS=${GUEST_TEST_SECONDS:-120} HOME=/root LC_ALL=C.UTF-8
 	local -x PATH=$build:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-	export -p | grep -E '^declare -x (GUEST_(KERNEL|SUITES|TESTS|DIRECT|ONLY|TEST_SECONDS)=|PATH=|HOME=|LC_ALL=|top_|CC=|SANITIZER=|CK_)' |
+	export -p | grep -E '^declare -x (GUEST_(KERNEL|SUITES|TESTS|DAX|ONLY|TEST_SECONDS)=|PATH=|HOME=|LC_ALL=|top_|CC=|SANITIZER=|CK_)' |
 		sed 's/^declare -x/export/'
 }
 

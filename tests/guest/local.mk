@@ -57,12 +57,14 @@ GUEST_FANOTIFY = $(filter-out tests/system/guard-lease,$(filter tests/system/gua
 # Slow to emulate, and next to nothing of the kernel's: texts, pure code, the host's own newest kernel again.
 GUEST_NEITHER = $(patsubst %,tests/system/%.sh,break-command direct-ctl errors hold-command json plain read-sha256) \
 	$(patsubst %,tests/unit/guard/%,test-operation test-operation-any test-taint) tests/system/madvise-storm-flush
-GUEST_NOT_NEWEST = $(GUEST_NEITHER) tests/unit/guard/test-late
+# On DAX, with the newest kernel; so not once more on the scratch disk.
+GUEST_GUARD_ON_DAX = $(patsubst %,tests/unit/guard/test-%,compat hold killed lease outsiders pass settle)
+GUEST_NOT_NEWEST = $(GUEST_NEITHER) $(GUEST_GUARD_ON_DAX) tests/unit/guard/test-late
 
 .PHONY: check-guest
 check-guest: $(check_PROGRAMS) tests/matrix/matrix$(EXEEXT) mapsealctl$(EXEEXT) mapseald$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) \
 	GUEST_OLDEST='$(filter-out $(GUEST_NEITHER) $(GUEST_FANOTIFY),$(filter $(GUEST_OLDEST),$(TESTS)))'; export GUEST_OLDEST; \
 	GUEST_NEWEST='$(filter-out $(GUEST_NOT_NEWEST),$(filter $(GUEST_NEWEST),$(TESTS)))'; export GUEST_NEWEST; \
-	GUEST_DIRECT='$(filter-out %-refused,$(filter tests/system/direct-%,$(system_programs)))'; export GUEST_DIRECT; \
+	GUEST_DAX='$(filter-out %-refused,$(filter tests/system/direct-%,$(system_programs))) $(GUEST_GUARD_ON_DAX)'; export GUEST_DAX; \
 	bash $(top_srcdir)/tests/guest/check-guest.sh .
