@@ -25,7 +25,8 @@
  *	LOOK               an address space was seen to live -> it is looked at again
  *	RETRY, RETRY_MAX   an address space was changing (EAGAIN) -> tried again; more and more for
  *	                   its faults
- *	STORM              ... and goes on changing -> a flush or a commit copies what it can't protect
+ *	STORM              ... and goes on changing -> a flush or a commit copies what it can't
+ *	                   protect, and a window is granted again with its marks of SIGBUS
  *	QUIET              there was no descriptor for a fork -> its event is read again
  *	REARM              the kernel took no more operations of the loop -> they are handed in again
  *	LEAVE              the end of the supervisor -> threads that a disk keeps are left behind

@@ -16,6 +16,9 @@
  * so no more, see view_fit(). The memory of a WRITE window is sealed against resizing, and SIGBUS there is a
  * mark in the page table that only a page can replace: each such page is brought in and mapped, before
  * any thread that is parked goes on. A thread that is not may meet the mark until then.
+ *
+ * A holder can keep all of that from happening, by going on to change its address space, and others
+ * wait behind it: flushes, and strangers that are held for them. After a while the marks stay.
  */
 
 #include <errno.h>
@@ -29,12 +32,20 @@ struct regrant {
 	struct job *job;
 	struct window *window;
 	uint64_t first, last, cursor;
+	uint64_t patient_until; /* with an address space that changes; 0: it did not so far */
 	int fill_error;
 	bool begun;
 	bool filling; /* nothing runs the operation before that has ended */
 };
 
 enum { DONE, LATER };
+
+static bool is_patient(struct regrant *regrant)
+{
+	if (!regrant->patient_until)
+		regrant->patient_until = loop_now() + DEADLINE_STORM_NS;
+	return loop_now() < regrant->patient_until;
+}
 
 /* One page that is not past the end any more: LATER, or DONE when it is there, or stays as it is. */
 static int bring_back(struct regrant *regrant, uint64_t page)
@@ -55,7 +66,7 @@ static int bring_back(struct regrant *regrant, uint64_t page)
 	regrant->filling = false;
 	if (r == 0 && bitmap_test(view->filled, page))
 		r = populate_filled(window, page, page + 1, false);
-	if (r == -EAGAIN || r == UFFD_AGAIN) {
+	if (r == -EAGAIN || (r == UFFD_AGAIN && is_patient(regrant))) {
 		space_ready(window->space);
 		op_sleep(&regrant->op, loop_now() + DEADLINE_RETRY_NS);
 		return LATER;

@@ -99,6 +99,7 @@ system_programs = \
 	%D%/huge-pages \
 	%D%/madvise-storm \
 	%D%/madvise-storm-flush \
+	%D%/madvise-storm-regrant \
 	%D%/map-will-change \
 	%D%/max-io \
 	%D%/memory-owner \
@@ -210,6 +211,7 @@ tests_system_huge_pages_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
 tests_system_huge_pages_LDADD = %D%/libdevice.la
 tests_system_madvise_storm_LDADD = %D%/librig.la
 tests_system_madvise_storm_flush_LDADD = %D%/librig.la
+tests_system_madvise_storm_regrant_LDADD = %D%/libstranger.la
 tests_system_map_will_change_LDADD = %D%/librig.la
 tests_system_max_io_LDADD = %D%/librig.la
 tests_system_memory_owner_LDADD = %D%/librig.la
