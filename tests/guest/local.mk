@@ -56,7 +56,8 @@ GUEST_OLDEST = tests/kernel/% tests/unit/pager/% tests/unit/direct/% tests/unit/
 GUEST_FANOTIFY = $(filter-out tests/system/guard-lease,$(filter tests/system/guard-%,$(TESTS)))
 # Slow to emulate, and next to nothing of the kernel's: texts, pure code, the host's own newest kernel again.
 GUEST_NEITHER = $(patsubst %,tests/system/%.sh,break-command direct-ctl errors hold-command json plain read-sha256) \
-	$(patsubst %,tests/unit/guard/%,test-operation test-operation-any test-taint) tests/system/madvise-storm-flush
+	$(patsubst %,tests/unit/guard/%,test-operation test-operation-any test-taint) \
+	$(patsubst %,tests/system/madvise-storm-%,flush regrant)
 # On DAX, with the newest kernel; so not once more on the scratch disk.
 GUEST_GUARD_ON_DAX = $(patsubst %,tests/unit/guard/test-%,compat hold killed lease outsiders pass settle)
 GUEST_NOT_NEWEST = $(GUEST_NEITHER) $(GUEST_GUARD_ON_DAX) tests/unit/guard/test-late
