@@ -10,7 +10,8 @@
  *
  * A holder can keep write-protecting at EAGAIN for as long as it likes, and others wait behind it: for
  * their turn, or for what is flushed, strangers among them that are held in the kernel. After a while
- * the rest is done without, as of pages that are kept writable.
+ * the rest is done without, as of pages that are kept writable. That time begins when the flush or
+ * commit is asked for: or as many of them as its holder may ask for would take it one after the other.
  *
  * A commit ends with one fdatasync, and only then are its pages clean: until that they are
  * `writing`, and any failure makes all of them dirty again. Syncing once more without writing once
@@ -40,7 +41,8 @@ struct writeback {
 	struct window *window;
 	uint64_t first, last, cursor;
 	uint64_t failed_before; /* syncs of the object, when this began to write */
-	uint64_t patient_until; /* with an address space that changes; 0: it did not so far */
+	uint64_t patient_until; /* with an address space that changes */
+	bool changed;		/* it did */
 	bool commit, begun, syncing, synced;
 	int error;
 };
@@ -159,9 +161,13 @@ static int protect_dirty(struct writeback *wb, uint64_t first, uint64_t last)
 
 static bool is_patient(struct writeback *wb)
 {
-	if (!wb->patient_until)
-		wb->patient_until = loop_now() + DEADLINE_STORM_NS;
-	return loop_now() < wb->patient_until;
+	uint64_t now = loop_now();
+
+	/* the turn may have come late, behind a slow disk; most changes are over at once */
+	if (!wb->changed && wb->patient_until < now + DEADLINE_RETRY_MAX_NS)
+		wb->patient_until = now + DEADLINE_RETRY_MAX_NS;
+	wb->changed = true;
+	return now < wb->patient_until;
 }
 
 /* What was written while it could change must be dirty after a commit just as before it. */
@@ -257,6 +263,7 @@ void writeback_start(struct pager *pager, struct job *job)
 	wb->window = window;
 	wb->commit = job->job.type == PAGER_COMMIT;
 	wb->cursor = wb->first;
+	wb->patient_until = loop_now() + DEADLINE_STORM_NS;
 	wb->writer = (struct writer){
 		.pager = pager,
 		.view = window->view,

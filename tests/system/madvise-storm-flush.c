@@ -2,9 +2,9 @@
 
 /*
  * A holder whose threads storm madvise(MADV_DONTNEED), so that its pages can't be write-protected, asks
- * for a commit, and somebody is about to read the file. Who that is waits for what the holder has
- * written, behind the commit, and gets to see it; the commit is done. What the holder writes after that
- * is not lost either: the pages count as written still.
+ * for many commits, and somebody is about to read the file. Who that is waits for what the holder has
+ * written, behind the commits, and gets to see it; they are done, and not each a while after the
+ * other. What the holder writes after that is not lost either: the pages count as written still.
  */
 
 #include <pthread.h>
@@ -15,7 +15,8 @@
 #include "tests/system/raw.h"
 #include "tests/system/rig.h"
 
-enum { SIZE = 256 * 1024, AT = 128 * 1024, LENGTH = 4096, THREADS = 16 };
+enum { SIZE = 256 * 1024, AT = 128 * 1024, LENGTH = 4096, THREADS = 16,
+       COMMITS = 120 };
 
 static void *storm(void *page)
 {
@@ -39,9 +40,11 @@ static int holder(int channel, void *data)
 	memset(bytes + AT, 's', LENGTH);
 	for (int i = 0; i < THREADS; i++)
 		expect(pthread_create(&threads[i], NULL, storm, bytes + i * LENGTH) == 0);
-	raw_send(&raw, &commit, NULL, 0);
+	for (int i = 0; i < COMMITS; i++)
+		raw_send(&raw, &commit, NULL, 0);
 	cue(channel, "storming");
-	expect_eq(raw_receive(&raw), PROTO_DONE);
+	for (int i = 0; i < COMMITS; i++)
+		expect_eq(raw_receive(&raw), PROTO_DONE);
 	cue(channel, "committed");
 	cue_wait(channel, "go on");
 	memset(bytes + AT, 't', LENGTH);
