@@ -4,11 +4,11 @@
  * Requests, and the line they stand in.
  *
  * Acquires, breaks, announced reads, parked seals and trims are one struct, because they stand in
- * one line: whoever came first goes first, where ranges overlap and both can't be. A request carries
- * a rank, its place in the line; one that carries the token of a hold takes the hold's rank, or it
- * would wait for those who wait for that hold. By that it comes before who was there already; but not
- * before who is held by a guard, or the bearer of a token, who can make a hold within each hold, could
- * keep a thread in the kernel for as long as it likes.
+ * one line: whoever came first goes first, where ranges overlap and both can't be. A request
+ * carries a rank, its place in the line; one that carries the token of a hold takes the hold's
+ * rank, or it would wait for those who wait for that hold. By that it comes before who was there
+ * already; but not before who is held by a guard, or the bearer of a token, who can make a hold
+ * within each hold, could keep a thread in the kernel for as long as it likes.
  *
  * Each request knows one other it stands behind, a hold or else the last of those in its way, and
  * is looked at again when that one has left (behind.c). Nothing polls the line, and nobody waits

@@ -3,12 +3,13 @@
 /*
  * Files that the kernel uses by itself: those behind loop devices.
  *
- * Such a device is an outsider that comes late. To open the file for it was one event, which may have
- * passed, and nothing that it does then makes any; it is heard of when it has begun. So whose seals it
- * disturbs is asked for, and the file is tainted as long as the device keeps it open, which a lease shows.
+ * Such a device is an outsider that comes late. To open the file for it was one event, which may
+ * have passed, and nothing that it does then makes any; it is heard of when it has begun. So whose
+ * seals it disturbs is asked for, and the file is tainted as long as the device keeps it open,
+ * which a lease shows.
  *
- * Where one came and went before it could be asked for its file, that was any file which a stranger was
- * let open for writing. They are looked for by the prover's thread, a few at a time.
+ * Where one came and went before it could be asked for its file, that was any file which a stranger
+ * was let open for writing. They are looked for by the prover's thread, a few at a time.
  */
 
 #include "daemon/guard/state.h"
@@ -59,7 +60,8 @@ bool attached_run(struct guard *guard)
 
 	pthread_mutex_lock(&guard->lock);
 	end = guard->attached_at + BUCKETS_AT_ONCE;
-	for (; guard->attached_at < guard->n_inodes && guard->attached_at < end; guard->attached_at++)
+	for (; guard->attached_at < guard->n_inodes && guard->attached_at < end;
+	     guard->attached_at++)
 		list_for_each (l, &guard->inodes[guard->attached_at]) {
 			struct object *object = list_entry(l, struct object, inode_link);
 

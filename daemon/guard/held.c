@@ -11,8 +11,8 @@
  * have given the range away, a lease may have been proved, or the object be disarmed: all that
  * happens under the lock, and the answer is written under it too.
  *
- * What the kernel does to a file by itself is told to the control thread in the same way, with nobody
- * who waits for the answer.
+ * What the kernel does to a file by itself is told to the control thread in the same way, with
+ * nobody who waits for the answer.
  *
  * A lease has one break of each kind at a time, and no answer but to give way; a reader who can't
  * pass without a writer waits for what the writer has to wait for. A thread that was killed while

@@ -213,8 +213,8 @@ static bool passes(struct guard *guard, const struct fan_event *event, const str
 	return passes;
 }
 
-/* Ours are in nobody's way. What we open may be handed out, to the holder of a DIRECT seal; then what is done
- * with it makes events like anybody's. */
+/* Ours are in nobody's way. What we open may be handed out, to the holder of a DIRECT seal; then
+ * what is done with it makes events like anybody's. */
 static void allow_own(struct guard *guard, const struct fan_event *event, const struct stat *st,
 		      const struct operation *op)
 {

@@ -3,19 +3,21 @@
 /*
  * Granting again what was parked.
  *
- * A regrant takes its turn among the operations of its window. A fence that was ended by force is over
- * for everybody else while the pager's thread has still to clean up behind it; pages that were served again
- * before that would be taken out once more.
+ * A regrant takes its turn among the operations of its window. A fence that was ended by force is
+ * over for everybody else while the pager's thread has still to clean up behind it; pages that were
+ * served again before that would be taken out once more.
  *
- * Only the range that is granted again is: the halves of a split window are parked and granted apart.
+ * Only the range that is granted again is: the halves of a split window are parked and granted
+ * apart.
  *
- * Before a page is held again it is empty, 2 MiB a turn: of the windows that share it another may be given
- * back just now, and what that one leaves is old.
+ * Before a page is held again it is empty, 2 MiB a turn: of the windows that share it another may
+ * be given back just now, and what that one leaves is old.
  *
- * The object may have grown meanwhile. What gave SIGBUS in a READ window, because it was past the end, does
- * so no more, see view_fit(). The memory of a WRITE window is sealed against resizing, and SIGBUS there is a
- * mark in the page table that only a page can replace: each such page is brought in and mapped, before
- * any thread that is parked goes on. A thread that is not may meet the mark until then.
+ * The object may have grown meanwhile. What gave SIGBUS in a READ window, because it was past the
+ * end, does so no more, see view_fit(). The memory of a WRITE window is sealed against resizing,
+ * and SIGBUS there is a mark in the page table that only a page can replace: each such page is
+ * brought in and mapped, before any thread that is parked goes on. A thread that is not may meet
+ * the mark until then.
  *
  * A holder can keep all of that from happening, by going on to change its address space, and others
  * wait behind it: flushes, and strangers that are held for them. After a while the marks stay.

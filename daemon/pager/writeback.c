@@ -8,17 +8,18 @@
  * Pages that were populated for writing stay writable (system calls on them must not fail) and are
  * copied as they are; they stay dirty.
  *
- * A holder can keep write-protecting at EAGAIN for as long as it likes, and others wait behind it: for
- * their turn, or for what is flushed, strangers among them that are held in the kernel. After a while
- * the rest is done without, as of pages that are kept writable. That time begins when the flush or
- * commit is asked for: or as many of them as its holder may ask for would take it one after the other.
+ * A holder can keep write-protecting at EAGAIN for as long as it likes, and others wait behind it:
+ * for their turn, or for what is flushed, strangers among them that are held in the kernel. After a
+ * while the rest is done without, as of pages that are kept writable. That time begins when the
+ * flush or commit is asked for: or as many of them as its holder may ask for would take it one
+ * after the other.
  *
  * A commit ends with one fdatasync, and only then are its pages clean: until that they are
  * `writing`, and any failure makes all of them dirty again. Syncing once more without writing once
- * more could report success about bytes that the kernel has given up. And the kernel reports a failure
- * once for each description, to whoever syncs first, though it may be about another window's bytes: so
- * an object has one sync under way at a time, for all commits whose bytes were written when it
- * began, and a failure is the failure of every commit that has begun to write.
+ * more could report success about bytes that the kernel has given up. And the kernel reports a
+ * failure once for each description, to whoever syncs first, though it may be about another
+ * window's bytes: so an object has one sync under way at a time, for all commits whose bytes were
+ * written when it began, and a failure is the failure of every commit that has begun to write.
  *
  * A flush makes nothing clean:
  * its caller cannot know whether a device is still at work on a page, which write-protection does

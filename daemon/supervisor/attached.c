@@ -3,13 +3,14 @@
 /*
  * Files behind loop devices: what goes through those makes no event that a guard could hold.
  *
- * To attach one takes an open for writing. Where opens are held that is where it is held; where they are
- * watched it passes, and the device is heard of when it is there. Then the guard asks for every seal that it
- * disturbs, and who acquires one as long as the device has the file gets a weak one. If it was gone before it
- * could be asked for its file, any file may have been behind it that a stranger was let open for writing.
+ * To attach one takes an open for writing. Where opens are held that is where it is held; where
+ * they are watched it passes, and the device is heard of when it is there. Then the guard asks for
+ * every seal that it disturbs, and who acquires one as long as the device has the file gets a weak
+ * one. If it was gone before it could be asked for its file, any file may have been behind it that
+ * a stranger was let open for writing.
  *
- * Without uevents (no netlink, a container with name spaces of its own) such a device is as little heard of as
- * a program that had the file open before.
+ * Without uevents (no netlink, a container with name spaces of its own) such a device is as little
+ * heard of as a program that had the file open before.
  */
 
 #include <sys/epoll.h>

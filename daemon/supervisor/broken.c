@@ -8,8 +8,8 @@
  * be: in the log, to watchers, in listings, and to the holder, who may be about to use those
  * extents. What was said once is not said again until it is more.
  *
- * A holder may break its own promise bit by bit, and have it looked at each time. So of promises that
- * are broken in quick succession the log has one, and their number; all others hear of each.
+ * A holder may break its own promise bit by bit, and have it looked at each time. So of promises
+ * that are broken in quick succession the log has one, and their number; all others hear of each.
  */
 
 #include <inttypes.h>

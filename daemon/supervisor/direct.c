@@ -13,12 +13,13 @@
  * still do is unknown, unless the administrator's helper knows. That is what is reported, and
  * never more.
  *
- * Where the file is guarded by a lease, its end is the last thing before the file is handed out: the
- * map is made once to see that it can be, and again when the lease is gone.
+ * Where the file is guarded by a lease, its end is the last thing before the file is handed out:
+ * the map is made once to see that it can be, and again when the lease is gone.
  *
  * A seal is fenced only after what makes its map has ended (it is cancelled then): what allocates
  * must not run on while a breaker has the range. The time of every fence is the core's; when it is
- * up the answer is given without waiting for disks or helpers, and what may run on then is unfenced.
+ * up the answer is given without waiting for disks or helpers, and what may run on then is
+ * unfenced.
  */
 
 #include <errno.h>

@@ -10,8 +10,8 @@
  *	granted again ──▶ the same; its threads stay parked meanwhile
  *
  * An object is armed before the core is asked for its first seal, so that nothing a stranger begins
- * from then on goes unseen. Holders hear of a seal when the guard has it: until then it is the core's
- * alone, and who wants the range gets it at once.
+ * from then on goes unseen. Holders hear of a seal when the guard has it: until then it is the
+ * core's alone, and who wants the range gets it at once.
  *
  * Outsiders, who had the file open before it was armed, are not waited for: who has a file open
  * mostly keeps it so. What was let go since then mostly ends soon, and has settle-ms for it. A
@@ -19,8 +19,8 @@
  *
  * A lease is on one description, and ends when another is opened. DIRECT seals give their holders
  * one, so a file that has some is not guarded by leases any more; but not before there is nothing
- * left that such a seal could be refused for. And a lease is in the way of who does not want to wait (O_NONBLOCK) even if there is nothing to wait for, so it is dropped with the
- * last seal.
+ * left that such a seal could be refused for. And a lease is in the way of who does not want to
+ * wait (O_NONBLOCK) even if there is nothing to wait for, so it is dropped with the last seal.
  */
 
 #include <errno.h>

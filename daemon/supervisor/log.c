@@ -5,8 +5,9 @@
  * prefix of sd-daemon(3); a terminal is spared it. What peers chose (names, paths) was made legal
  * before it came here, so a line can't be forged by a newline.
  *
- * What a peer can bring about as often as it likes gets a line a second, and the next one is preceded
- * by how many there were in between: else the log, and the disk below it, would be in that peer's hands.
+ * What a peer can bring about as often as it likes gets a line a second, and the next one is
+ * preceded by how many there were in between: else the log, and the disk below it, would be in that
+ * peer's hands.
  */
 
 #include <stdarg.h>

@@ -3,11 +3,11 @@
 /*
  * What devices may still write for holders who were revoked.
  *
- * The account of a break says that such a holder was fenced, or that it was not. Whether its process
- * has memory registered with an RDMA device, which goes on writing without it, is asked of the kernel
- * then. A break's answer waits for that, DEADLINE_DEVICES_NS at most, and names them; a stranger goes on without, and the
- * log names them right after its account. Into windows the device writes in vain, and who breaks a
- * DIRECT seal is told that nobody is fenced.
+ * The account of a break says that such a holder was fenced, or that it was not. Whether its
+ * process has memory registered with an RDMA device, which goes on writing without it, is asked of
+ * the kernel then. A break's answer waits for that, DEADLINE_DEVICES_NS at most, and names them; a
+ * stranger goes on without, and the log names them right after its account. Into windows the device
+ * writes in vain, and who breaks a DIRECT seal is told that nobody is fenced.
  */
 
 #include <stdlib.h>

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Strangers: programs that have never heard of the supervisor, and that the guard holds in the kernel
- * because what they are about to do disturbs a seal.
+ * Strangers: programs that have never heard of the supervisor, and that the guard holds in the
+ * kernel because what they are about to do disturbs a seal.
  *
- * Each is a break like any other, asked for in its name: holders are recalled, it stands in line, there
- * is an account. It cannot wait for an answer in words; it goes on, or its system call fails:
+ * Each is a break like any other, asked for in its name: holders are recalled, it stands in line,
+ * there is an account. It cannot wait for an answer in words; it goes on, or its system call fails:
  *
  *	ready			allowed, before anything else the core says is carried out
  *	DENIED			ETXTBSY	 a hard seal, or a layout that its own process holds
  *	DEADLOCK		EBUSY	 the younger of a cycle
  *	a flush failed		EIO	 a read that would have seen old bytes
  *
- * A lease can't deny: whoever breaks one goes on in the end, so hard seals are recalled for it as all
- * others are. So they are for a loop device that is at work on the file already, and was not held at all. One that is killed while it is held withdraws its break.
+ * A lease can't deny: whoever breaks one goes on in the end, so hard seals are recalled for it as
+ * all others are. So they are for a loop device that is at work on the file already, and was not
+ * held at all. One that is killed while it is held withdraws its break.
  */
 
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Asks loop devices. The device is opened for a moment, and never for writing: closing that would be another uevent.
+ * Asks loop devices. The device is opened for a moment, and never for writing: closing that would
+ * be another uevent.
  */
 
 #include "daemon/uevent/backing.h"
@@ -50,7 +51,8 @@ int backing_look(const char *devname, struct backing *ret)
 		return -ENOTBLK;
 	do {
 		before = sequence;
-		if (ioctl(fd, LOOP_GET_STATUS64, &info) < 0 || ioctl(fd, BLKGETDISKSEQ, &sequence) < 0)
+		if (ioctl(fd, LOOP_GET_STATUS64, &info) < 0 ||
+		    ioctl(fd, BLKGETDISKSEQ, &sequence) < 0)
 			return -errno;
 	} while (sequence != before);
 	*ret = (struct backing){

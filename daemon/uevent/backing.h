@@ -11,7 +11,7 @@ struct backing {
 	dev_t dev; /* as stat(2) of the file says */
 	ino_t ino;
 	bool writes;
-	uint64_t sequence; /* another each time that a file is put behind it: BLKGETDISKSEQ, Linux 5.15 */
+	uint64_t sequence; /* another each time that a file is put behind it: BLKGETDISKSEQ */
 };
 
 #define BACKING_LOOP "loop"
@@ -19,6 +19,6 @@ struct backing {
 /* "loop0", and no other kind of device. */
 bool backing_is_loop(const char *devname);
 
-/* 0, -ENXIO (there is none), or another -errno: the device can't be asked. May wait for whoever is setting the
- * device up. */
+/* 0, -ENXIO (there is none), or another -errno: the device can't be asked. May wait for whoever is
+ * setting the device up. */
 int backing_look(const char *devname, struct backing *ret);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Messages about devices, taken apart where they are. Nothing is copied, and nothing is believed to end
- * where it has not been seen to.
+ * Messages about devices, taken apart where they are. Nothing is copied, and nothing is believed to
+ * end where it has not been seen to.
  */
 
 #include "daemon/uevent/decode.h"

@@ -4,8 +4,8 @@
 /*
  * What a message of the kernel says about a device: pure, no socket.
  *
- * "ACTION@DEVPATH", then "KEY=value" in any order, each ended by a zero byte (kobject_uevent_env() in
- * lib/kobject_uevent.c of the kernel, Documentation/core-api/kobject.rst).
+ * "ACTION@DEVPATH", then "KEY=value" in any order, each ended by a zero byte (kobject_uevent_env()
+ * in lib/kobject_uevent.c of the kernel, Documentation/core-api/kobject.rst).
  */
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 
 struct uevent {
 	const char *action, *subsystem, *devname; /* into the message; "" where it does not say */
-	uint64_t diskseq; /* of a block device: another each time that what is behind it was changed; 0: not said */
+	uint64_t diskseq; /* of a block device, another for each thing behind it; 0: not said */
 	bool synthetic;	  /* somebody asked for it by writing to the device's "uevent" file */
 };
 

@@ -3,14 +3,15 @@
 /*
  * Listens to the kernel's messages about devices, and looks behind the loop devices among them.
  *
- * A change is told of for many reasons: a file, a size, its end, somebody who asks for the message to be sent once
- * more. All of them carry the device's sequence number, which is another one for each file that is put behind it (DISKSEQ, Linux
- * 5.15). So the first message with a new number is about a new file. If the device still has that number when it is
- * asked its file is known.
+ * A change is told of for many reasons: a file, a size, its end, somebody who asks for the message
+ * to be sent once more. All of them carry the device's sequence number, which is another one for
+ * each file that is put behind it (DISKSEQ, Linux 5.15). So the first message with a new number is
+ * about a new file. If the device still has that number when it is asked its file is known.
  *
- * Only what the kernel itself sends is listened to. Messages that did not fit into the socket are lost with no
- * trace but an error, as a file is that there was no memory to tell of: then all devices are looked at, now or a second
- * later, and whatever came and went meanwhile is told of as one file that is not known.
+ * Only what the kernel itself sends is listened to. Messages that did not fit into the socket are
+ * lost with no trace but an error, as a file is that there was no memory to tell of: then all
+ * devices are looked at, now or a second later, and whatever came and went meanwhile is told of as
+ * one file that is not known.
  */
 
 #include "daemon/uevent/uevent.h"

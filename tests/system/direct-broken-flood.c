@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The holder of a DIRECT seal breaks the promise that it was given, block by block, and has each looked
- * at. All are counted, and it is told of each; the log does not grow with them.
+ * The holder of a DIRECT seal breaks the promise that it was given, block by block, and has each
+ * looked at. All are counted, and it is told of each; the log does not grow with them.
  */
 
 #include "tests/system/direct.h"

@@ -2,8 +2,8 @@
 
 /*
  * A DIRECT seal ends the guard of its file by a lease, but only one that is granted: those that are
- * refused leave it as it was, whatever they are refused for: a seal in the way, blocks that can't be
- * promised, a strict export.
+ * refused leave it as it was, whatever they are refused for: a seal in the way, blocks that can't
+ * be promised, a strict export.
  */
 
 #include <errno.h>

@@ -2,10 +2,10 @@
 
 /*
  * A loop device, where opens for writing are watched and pass. What is written through it makes no
- * event, so nobody is held, but every window of the file is taken back as soon as the device is there,
- * hard ones too. As long as it is, windows are weak, and show what is in the file by then. When it is gone
- * they are not. One that only reads takes back windows that are written. Where opens for writing are held the
- * device is held with them.
+ * event, so nobody is held, but every window of the file is taken back as soon as the device is
+ * there, hard ones too. As long as it is, windows are weak, and show what is in the file by then.
+ * When it is gone they are not. One that only reads takes back windows that are written. Where
+ * opens for writing are held the device is held with them.
  */
 
 #include <errno.h>

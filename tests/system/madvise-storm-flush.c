@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A holder whose threads storm madvise(MADV_DONTNEED), so that its pages can't be write-protected, asks
- * for many commits, and somebody is about to read the file. Who that is waits for what the holder has
- * written, behind the commits, and gets to see it; they are done, and not each a while after the
- * other. What the holder writes after that is not lost either: the pages count as written still.
+ * A holder whose threads storm madvise(MADV_DONTNEED), so that its pages can't be write-protected,
+ * asks for many commits, and somebody is about to read the file. Who that is waits for what the
+ * holder has written, behind the commits, and gets to see it; they are done, and not each a while
+ * after the other. What the holder writes after that is not lost either: the pages count as written
+ * still.
  */
 
 #include <pthread.h>

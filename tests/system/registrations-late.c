@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The kernel does not tell what holders that were revoked have registered with RDMA devices. Whoever
- * broke their seals is answered all the same, without that, and the log
- * says so.
+ * The kernel does not tell what holders that were revoked have registered with RDMA devices.
+ * Whoever broke their seals is answered all the same, without that, and the log says so.
  */
 
 #include <signal.h>
