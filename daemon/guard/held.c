@@ -88,7 +88,7 @@ void held_tell(struct guard *guard, struct object *object, struct held *held,
 	list_append(&object->held, &held->link);
 	idmap_insert(&guard->tickets, &held->node, ++guard->next_ticket);
 	object->n_held++;
-	guard->n_held++;
+	guard->n_held += !held->nobody; /* the limit is of threads */
 	guard->stats.held_total++;
 	event->type = GUARD_EVENT_HELD;
 	event->object = object->node.id;
@@ -195,7 +195,7 @@ static void end(struct guard *guard, struct held *held, int denial)
 	held->object = NULL;
 	list_unlink(&held->link);
 	object->n_held--;
-	guard->n_held--;
+	guard->n_held -= !held->nobody;
 	share_refund(guard, take_ptr(held->share));
 	guard->stats.denied += denial != 0;
 	if (held->nobody)

@@ -9,8 +9,8 @@
  * never nothing as long as two are free. Those whose uid nobody can tell are one uid.
  *
  * A share is there while somebody of its uid is held. All of it is one look-up, under the guard's
- * lock. What is asked for without anybody of a uid counts for all: breaks of leases, one of each kind
- * for a file, and loop devices.
+ * lock. Breaks of leases, one of each kind for a file, are of no uid and count for all; loop devices, of
+ * which nobody is held, do not count.
  */
 
 #include <stdlib.h>

@@ -27,8 +27,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "daemon/core/deadline.h"
 #include "daemon/uevent/decode.h"
 #include "util/idmap.h"
 #include "util/list.h"
@@ -238,16 +240,25 @@ int uevents_new(struct uevents **ret)
 	return 0;
 }
 
+/* False: it is left behind, with all that is its own. */
+static bool stop(struct uevents *uevents)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += DEADLINE_LEAVE_S;
+	eventfd_write(uevents->stop_fd, 1);
+	return pthread_clockjoin_np(uevents->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+}
+
 struct uevents *uevents_free(struct uevents *uevents)
 {
 	struct idmap_node *n;
 
 	if (!uevents)
 		return NULL;
-	if (uevents->runs) {
-		eventfd_write(uevents->stop_fd, 1);
-		pthread_join(uevents->thread, NULL);
-	}
+	if (uevents->runs && !stop(uevents))
+		return NULL;
 	list_for_each (l, &uevents->entries)
 		free(list_entry(l, struct entry, link));
 	while ((n = idmap_any(&uevents->devices))) {

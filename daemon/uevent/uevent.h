@@ -35,7 +35,8 @@ struct attached {
 /* -ENOMEM, -EMFILE, -EAFNOSUPPORT, -EPERM and the like. */
 int uevents_new(struct uevents **ret);
 
-/* NULL is allowed; returns NULL. Waits for the thread. */
+/* NULL is allowed; returns NULL. Waits for the thread, two seconds at most if a device keeps it: then it is left
+ * behind. */
 struct uevents *uevents_free(struct uevents *uevents);
 DEFINE_CLEANUP(struct uevents *, uevents_free)
 
