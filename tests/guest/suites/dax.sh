@@ -11,8 +11,11 @@ for type in ext4 xfs; do
 		test=${test%.c}
 		GUEST_DIRECTORY=/mnt run "tests/guest/$type/$test" "$(built "tests/guest/$test")"
 	done
-	# nothing is expected by the cell, for DAX can do less; but nothing may go uncaught where that is promised
-	run "dax/$type/tests/matrix/matrix" "$(built tests/matrix/matrix)" --disk "$type" --at /mnt --setting strict -
+	# Nothing is expected by the cell, for DAX can do less; but nothing may go uncaught where that is promised. Windows
+	# on one of them: they are the slowest to emulate, and XFS can do more to their file.
+	seal=()
+	[ "$type" = xfs ] || seal=(--seal "DIRECT WRITE")
+	run "dax/$type/tests/matrix/matrix" "$(built tests/matrix/matrix)" --disk "$type" --at /mnt --setting strict "${seal[@]}" -
 	umount /mnt
 done
 for test in $GUEST_DAX; do
