@@ -12,8 +12,12 @@
  * was let open for writing. They are looked for by the prover's thread, a few at a time.
  */
 
+#include <sys/stat.h>
+
+#include "daemon/guard/proc.h"
 #include "daemon/guard/state.h"
 
+#define LOOP_CONTROL	"/dev/loop-control"
 #define BUCKETS_AT_ONCE 64
 
 static void attached(struct guard *guard, struct object *object, bool writes, const char *device)
@@ -26,12 +30,38 @@ static void attached(struct guard *guard, struct object *object, bool writes, co
 
 	taint_outsiders(&object->taint, writes);
 	object->outsiders = true;
-	if (writes) {
-		object->writers = object->openers = true;
-		object->lost++;
-	}
+	object->writers |= writes;
+	object->lost += writes;
 	held_nobody(guard, object, &op, device);
 	prove_soon(guard, object);
+}
+
+gid_t attached_group(void)
+{
+	struct stat st;
+
+	return stat(LOOP_CONTROL, &st) == 0 ? st.st_gid : (gid_t)-1;
+}
+
+bool attached_may(const struct guard *guard, pid_t tid)
+{
+	return proc_is_privileged(tid, guard->loop_group);
+}
+
+void attached_opened(struct object *object, const struct held *held)
+{
+	if (!held->may_attach || object->openers)
+		return;
+	object->openers = true;
+	object->changed = held->changed;
+}
+
+static bool is_changed(const struct object *object)
+{
+	struct stat st;
+
+	return fstat(object->fd, &st) < 0 || st.st_ctim.tv_sec != object->changed.tv_sec ||
+	       st.st_ctim.tv_nsec != object->changed.tv_nsec;
 }
 
 void guard_attached(struct guard *guard, dev_t dev, ino_t ino, bool writes, const char *device)
@@ -65,7 +95,7 @@ bool attached_run(struct guard *guard)
 		list_for_each (l, &guard->inodes[guard->attached_at]) {
 			struct object *object = list_entry(l, struct object, inode_link);
 
-			if (object->node.id && object->openers)
+			if (object->node.id && object->openers && is_changed(object))
 				attached(guard, object, true, "a loop device");
 		}
 	more = guard->attached_at < guard->n_inodes;

@@ -180,6 +180,7 @@ int guard_new(const struct guard_config *config, struct guard **ret)
 	guard->stand_in = guard->own_tasks = guard->stop_fd = guard->poll_fd =
 		guard->notices_fd = guard->prove_fd = -1;
 	guard->attached_at = SIZE_MAX;
+	guard->loop_group = attached_group();
 	guard->signal = SIGRTMIN + 3;
 	pthread_mutex_init(&guard->lock, NULL);
 	pthread_cond_init(&guard->started, NULL);

@@ -105,7 +105,8 @@ bool guard_state(struct guard *guard, uint64_t object, struct guard_state *ret);
  * is asked for by GUARD_EVENT_HELD, as if somebody were held, and the object is weak until a lease
  * shows that nobody has the file any more. A file that is not armed is nobody's business.
  *
- * If it is not known which file it was: each one that a stranger was let open for writing.
+ * If it is not known which file it was: each one that was changed since a stranger was let open it for
+ * writing who can make such a device.
  */
 void guard_attached(struct guard *guard, dev_t dev, ino_t ino, bool writes, const char *device);
 void guard_attached_any(struct guard *guard);

@@ -206,7 +206,7 @@ static void end(struct guard *guard, struct held *held, int denial)
 	}
 	if (!denial && !held->gone) {
 		object->writers |= held->op.opens;
-		object->openers |= held->op.opens;
+		attached_opened(object, held);
 		if (held->flight && !object->hears_ends) {
 			fan_mark_ends(guard->group, object->fd, true);
 			object->hears_ends = true;

@@ -27,14 +27,17 @@ void object_lease(struct guard *guard, struct object *object, enum lease lease)
 
 	if (kept)
 		object->lease = lease;
+	/* what a seal that is there may have missed is not undone by that it is over */
+	if ((lease == LEASE_NOBODY || lease == LEASE_NO_WRITERS) && object->n_seals == 0)
+		object->openers = false;
 	switch (lease) {
 	case LEASE_NOBODY:
 		taint_nobody(&guard->threads, &object->taint);
-		object->outsiders = object->writers = object->openers = false;
+		object->outsiders = object->writers = false;
 		break;
 	case LEASE_NO_WRITERS:
 		taint_no_writers(&guard->threads, &object->taint);
-		object->outsiders = object->writers = object->openers = false;
+		object->outsiders = object->writers = false;
 		if (kept)
 			taint_outsiders(&object->taint, false);
 		break;
@@ -43,7 +46,7 @@ void object_lease(struct guard *guard, struct object *object, enum lease lease)
 			break;
 		object->lost++;
 		taint_outsiders(&object->taint, true);
-		object->outsiders = object->writers = object->openers = true;
+		object->outsiders = object->writers = true;
 		break;
 	case LEASE_UNSUPPORTED:
 		break;
@@ -105,7 +108,7 @@ static void begin(struct guard *guard, struct object *object)
 			taint_outsiders(&object->taint, false);
 		} else if (lease != LEASE_NOBODY) {
 			taint_outsiders(&object->taint, true);
-			object->outsiders = object->writers = object->openers = true;
+			object->outsiders = object->writers = true;
 		}
 		return;
 	}

@@ -126,7 +126,7 @@ static enum judgement judge_now(struct guard *guard, const struct fan_event *eve
 	if (!index_disturbs(object, &shown, held->size)) {
 		guard->stats.allowed++;
 		object->writers |= op->opens;
-		object->openers |= op->opens;
+		attached_opened(object, held);
 		taint_let_go(&guard->threads, &object->taint, op, held->size,
 			     taint_needs_flight(&object->taint, op) ? take_ptr(held->flight) : NULL,
 			     held->tid, &held->call);
@@ -159,6 +159,8 @@ static void judge(struct guard *guard, const struct fan_event *event, const stru
 		held->call = *call;
 		held->size = (uint64_t)st->st_size;
 		held->tid = event->tid;
+		held->changed = st->st_ctim;
+		held->may_attach = op->opens && attached_may(guard, event->tid);
 	}
 	for (bool know_who = false; held; know_who = true) {
 		pthread_mutex_lock(&guard->lock);
@@ -285,7 +287,7 @@ static void all_tainted(struct guard *guard)
 			struct object *object = list_entry(l, struct object, inode_link);
 
 			taint_outsiders(&object->taint, true);
-			object->outsiders = object->writers = object->openers = true;
+			object->outsiders = object->writers = true;
 			object->lost++;
 		}
 	pthread_mutex_unlock(&guard->lock);

@@ -162,3 +162,33 @@ bool proc_who(pid_t tid, struct proc_who *ret)
 	memcpy(ret->comm, name, strnlen(name, strcspn(name, "\n") < 15 ? strcspn(name, "\n") : 15));
 	return true;
 }
+
+/* Whether @id is among the numbers of the line that begins with @name. */
+static bool has(const char *text, const char *name, unsigned long id)
+{
+	const char *at = strstr(text, name), *line_end = at ? strchr(at + 1, '\n') : NULL;
+	char *end;
+
+	for (at += at ? strlen(name) : 0; at && at < line_end; at = end) {
+		unsigned long number = strtoul(at, &end, 10);
+
+		if (end == at || end > line_end)
+			return false;
+		if (number == id)
+			return true;
+	}
+	return false;
+}
+
+bool proc_is_privileged(pid_t tid, gid_t group)
+{
+	unsigned long long capabilities;
+	char path[64], text[8192];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	if (tid <= 0 || read_text(path, text, sizeof(text)) <= 0 ||
+	    !field(text, "CapEff", 16, &capabilities))
+		return true;
+	return capabilities || has(text, "\nUid:", 0) || has(text, "\nGid:", group) ||
+	       has(text, "\nGroups:", group);
+}

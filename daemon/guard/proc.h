@@ -39,3 +39,6 @@ struct proc_who {
 };
 
 bool proc_who(pid_t tid, struct proc_who *ret);
+
+/* It is root, has some capability, or is of @group; true also where nobody can tell. */
+bool proc_is_privileged(pid_t tid, gid_t group);

@@ -92,7 +92,8 @@ void prove_lease(struct guard *guard, struct object *object)
 		 * way in, who is about to break it. */
 		if (lease != LEASE_NONE || object->lease != LEASE_NO_WRITERS)
 			object_lease(guard, object, lease);
-	} else if (object->level == GUARD_FANOTIFY && !taint_empty(&object->taint)) {
+	} else if (object->level == GUARD_FANOTIFY &&
+		   (!taint_empty(&object->taint) || object->openers)) {
 		object_lease(guard, object,
 			     lease_prove(object->fd, guard->prover_tid, guard->signal));
 	}

@@ -69,7 +69,8 @@ static int add(struct guard *guard, const struct guard_seal *from)
 	object->writers |= from->kind == CORE_DIRECT && from->mode == CORE_WRITE;
 	guard->stats.seals++;
 	/* those who had it open may be gone: nobody looked as long as nobody waited */
-	if (object->outsiders && list_empty(&object->waiting))
+	if ((object->outsiders && list_empty(&object->waiting)) ||
+	    (object->openers && object->n_seals == 0))
 		prove_lease(guard, object);
 	if (!taint_disturbs(&object->taint, from)) {
 		put_in_force(seal);

@@ -48,7 +48,8 @@ struct object {
 	uint64_t lost;
 	bool outsiders;				 /* somebody had it open when it was armed */
 	bool writers;				 /* somebody may have it open for writing */
-	bool openers;				 /* ... who is no holder */
+	bool openers;				 /* one that can make a loop device was let do so */
+	struct timespec changed;		 /* the file's ctime then */
 	bool broken_by_reader, broken_by_writer; /* level LEASE: breaks that wait for an answer */
 	bool hears_ends;			 /* level FANOTIFY: fan_mark_ends() */
 
@@ -90,6 +91,8 @@ struct held {
 	uint64_t size;
 	int number; /* the event's; -1: a lease, or nobody */
 	bool nobody; /* what it disturbs is asked for, and that is all */
+	bool may_attach;	 /* see attached.c */
+	struct timespec changed; /* the file's ctime at the event */
 	int pidfd;
 	pid_t tid;
 	struct share *share; /* NULL: a lease, or not counted any more */
@@ -131,6 +134,7 @@ struct guard {
 	bool prover_runs;
 	atomic_bool stop;
 	struct list outsiders; /* struct outsiders_job */
+	gid_t loop_group;      /* who may use loop devices, besides root; -1: nobody */
 	size_t attached_at;    /* the next bucket to look at; SIZE_MAX: none */
 };
 
@@ -195,6 +199,12 @@ void *police_thread(void *data);
 void *prover_thread(void *data);
 
 /* attached.c */
+/* Whose group may use loop devices. */
+gid_t attached_group(void);
+/* Whether it can make a loop device of what it is about to open. */
+bool attached_may(const struct guard *guard, pid_t tid);
+/* What was held, or not, is let open the file for writing. */
+void attached_opened(struct object *object, const struct held *held);
 /* Looks for files that may be behind a device; true: there are more. */
 bool attached_run(struct guard *guard);
 

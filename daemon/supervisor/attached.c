@@ -7,7 +7,7 @@
  * they are watched it passes, and the device is heard of when it is there. Then the guard asks for
  * every seal that it disturbs, and who acquires one as long as the device has the file gets a weak
  * one. If it was gone before it could be asked for its file, any file may have been behind it that
- * a stranger was let open for writing.
+ * a privileged stranger was let open for writing.
  *
  * Without uevents (no netlink, a container with name spaces of its own) such a device is as little
  * heard of as a program that had the file open before.

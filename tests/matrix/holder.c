@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@ static struct stage *stage;
 static struct mapseal_seal *held;
 static atomic_bool late, broken;
 static int recalled_fd; /* eventfd */
+static pthread_mutex_t looking = PTHREAD_MUTEX_INITIALIZER;
+static bool ending;
 
 /* ---- looking ----------------------------------------------------------------------------- */
 
@@ -73,8 +76,10 @@ static enum mapseal_verdict on_recall(struct mapseal_recall *recall, void *data)
 {
 	(void)data;
 	recall->whole = true;
-	if (!promise_kept())
+	pthread_mutex_lock(&looking);
+	if (!ending && !promise_kept())
 		atomic_store(&late, true);
+	pthread_mutex_unlock(&looking);
 	atomic_store(&stage->recalled, true);
 	eventfd_write(recalled_fd, 1);
 	return MAPSEAL_RETURN;
@@ -155,7 +160,8 @@ static void hear_late(void)
 {
 	struct pollfd pollfd = { .fd = recalled_fd, .events = POLLIN };
 
-	if (stage->operation->flags & UNHEARD && stage->guard != MAPSEAL_GUARD_COOPERATIVE)
+	if (stage->operation->flags & UNHEARD && !stage->weak &&
+	    stage->guard != MAPSEAL_GUARD_COOPERATIVE)
 		poll(&pollfd, 1, LIMIT_MS);
 }
 
@@ -222,6 +228,9 @@ int holder_main(int channel, void *data)
 		look(m);
 		cue(channel, "looked");
 		cue_wait(channel, "end");
+		pthread_mutex_lock(&looking);
+		ending = true;
+		pthread_mutex_unlock(&looking);
 		mapseal_seal_free(held);
 	}
 	mapseal_close(m);

@@ -133,11 +133,15 @@ static void weak_meanwhile(const char *path)
 /* Then mostly nobody can say any more which file it had. */
 static void gone_at_once(const char *path)
 {
+	static const char page[LENGTH];
 	struct actor keeper;
+	int device;
 
 	file_again(path, SIZE, 1);
 	keeper = keeper_start(&reading);
-	close(attach_to(path, O_RDWR));
+	device = attach_to(path, O_RDWR);
+	expect_eq(pwrite(device, page, sizeof(page), 0), LENGTH);
+	close(device);
 	cue_wait(keeper.channel, "recalled");
 	keeper_does(&keeper, "return");
 	keeper_end(&keeper);
