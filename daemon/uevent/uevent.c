@@ -27,7 +27,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/core/deadline.h"
@@ -53,7 +52,7 @@ struct entry {
 
 struct uevents {
 	struct nl_sock *socket;
-	int told_fd, stop_fd; /* eventfds */
+	int told_fd, stop_fd, ended_fd; /* eventfds */
 	pthread_t thread;
 	bool runs;
 	pthread_mutex_t lock;
@@ -170,6 +169,7 @@ static void *listen_to_it(void *data)
 		if (uevents->scan)
 			scan(uevents);
 	}
+	eventfd_write(uevents->ended_fd, 1);
 	return NULL;
 }
 
@@ -208,7 +208,8 @@ static int start(struct uevents *uevents)
 
 	uevents->told_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	uevents->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (uevents->told_fd < 0 || uevents->stop_fd < 0)
+	uevents->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (uevents->told_fd < 0 || uevents->stop_fd < 0 || uevents->ended_fd < 0)
 		return -errno;
 	r = connect_socket(uevents);
 	if (r < 0)
@@ -228,7 +229,7 @@ int uevents_new(struct uevents **ret)
 
 	if (!uevents)
 		return -ENOMEM;
-	uevents->told_fd = uevents->stop_fd = -1;
+	uevents->told_fd = uevents->stop_fd = uevents->ended_fd = -1;
 	pthread_mutex_init(&uevents->lock, NULL);
 	list_init(&uevents->entries);
 	r = start(uevents);
@@ -243,12 +244,14 @@ int uevents_new(struct uevents **ret)
 /* False: it is left behind, with all that is its own. */
 static bool stop(struct uevents *uevents)
 {
-	struct timespec until;
+	struct pollfd ended = { .fd = uevents->ended_fd, .events = POLLIN };
+	int r;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += DEADLINE_LEAVE_S;
 	eventfd_write(uevents->stop_fd, 1);
-	return pthread_clockjoin_np(uevents->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+	do
+		r = poll(&ended, 1, DEADLINE_LEAVE_S * 1000);
+	while (r < 0 && errno == EINTR);
+	return r == 1 && pthread_join(uevents->thread, NULL) == 0;
 }
 
 struct uevents *uevents_free(struct uevents *uevents)
@@ -270,6 +273,7 @@ struct uevents *uevents_free(struct uevents *uevents)
 		nl_socket_free(uevents->socket);
 	fd_close(uevents->told_fd);
 	fd_close(uevents->stop_fd);
+	fd_close(uevents->ended_fd);
 	pthread_mutex_destroy(&uevents->lock);
 	free(uevents);
 	return NULL;
