@@ -161,7 +161,7 @@ static int stranger_main(int channel, void *data)
 	cue_wait(channel, "go");
 	if (stage->view == STRANGER_AFTER)
 		r = operation_open(stage->operation, &doing);
-	stage->held_back = atomic_load(&stage->recalled);
+	stage->held_back = atomic_load(&stage->asked);
 	stage->result = r < 0 ? r : stage->operation->fn(&doing);
 	cue(channel, "done");
 	cue_wait(channel, "end");

@@ -61,7 +61,8 @@ struct stage {
 	/* the operation */
 	struct seen seen;
 	int result;
-	bool held_back; /* the holder had been asked before it began */
+	atomic_bool asked; /* the holder was, so far */
+	bool held_back;	   /* ... before the operation began */
 
 	/* the holder, when it got the seal or not */
 	int acquired; /* 0 or -errno */
@@ -71,7 +72,7 @@ struct stage {
 	uint64_t promised[PAGES]; /* where the blocks of a DIRECT seal are */
 
 	/* ... after the operation */
-	atomic_bool recalled; /* it was asked for it */
+	bool recalled; /* it was asked for it */
 	bool late;     /* ... when the promise was broken already */
 	bool held;
 	bool kept;     /* ... and the window shows what it did */

@@ -80,7 +80,7 @@ static enum mapseal_verdict on_recall(struct mapseal_recall *recall, void *data)
 	if (!ending && !promise_kept())
 		atomic_store(&late, true);
 	pthread_mutex_unlock(&looking);
-	atomic_store(&stage->recalled, true);
+	atomic_store(&stage->asked, true);
 	eventfd_write(recalled_fd, 1);
 	return MAPSEAL_RETURN;
 }
@@ -176,6 +176,7 @@ static void look(struct mapseal *m)
 
 	hear_late();
 	there = mapseal_list_seals(m, mapseal_id(held), look_at_info, &info) == 0;
+	stage->recalled = atomic_load(&stage->asked);
 	stage->late = atomic_load(&late);
 	stage->held = there && info.seq == 1 && mapseal_seal_state(held) == MAPSEAL_HELD &&
 		      mapseal_enter(held) == 0;
